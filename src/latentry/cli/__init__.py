@@ -1,0 +1,71 @@
+"""The command line: one file per verb. Importing it imports no torch."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+from latentry._version import __version__
+from latentry.errors import InputError, unknown_name
+
+# verb: (what it does, the module whose `main(arguments) -> exit status` does it)
+VERBS = {
+    "train": ("train a model on a folder of pictures", "latentry.cli.train"),
+    "sample": ("draw new pictures from a trained model", "latentry.cli.sample"),
+    "reconstruct": ("encode and decode pictures, side by side with the originals", "latentry.cli.reconstruct"),
+    "encode": ("write the latents of pictures", "latentry.cli.encode"),
+    "inspect": ("report on a folder of pictures before training", "latentry.cli.inspect"),
+    "recipes": ("list the presets", "latentry.cli.recipes"),
+    "runs": ("list the runs here, with their scores", "latentry.cli.runs"),
+    "doctor": ("show what this machine has", "latentry.cli.doctor"),
+}
+
+
+def main() -> None:
+    """The entry point `latentry`: 0 done, 2 the user's input was refused, 1 a fault of ours."""
+    try:
+        status = run(sys.argv[1:])
+    except InputError as error:
+        print(f"latentry: {error}", file=sys.stderr)  # noqa: T201
+        status = 2
+    except BrokenPipeError:  # the reader, `head` say, has left
+        status = 0
+        sys.stderr.close()
+    sys.exit(status)
+
+
+def run(arguments: list[str]) -> int:
+    """Run one verb with its arguments; its exit status.
+
+    Raises:
+        InputError: the input is refused.
+    """
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        sys.stdout.write(_usage())
+        return 0
+    verb, *rest = arguments
+    if verb in ("-V", "--version"):
+        sys.stdout.write(f"latentry {__version__}\n")
+        return 0
+    if verb not in VERBS:
+        raise unknown_name("verb", verb, VERBS)
+    return importlib.import_module(VERBS[verb][1]).main(rest)
+
+
+def _usage() -> str:
+    width = max(map(len, VERBS))
+    lines = [f"  {verb:<{width}}  {what}" for verb, (what, _) in VERBS.items()]
+    return "\n".join(
+        [
+            f"latentry {__version__}: image generators with a latent space",
+            "",
+            "usage: latentry VERB ...",
+            "",
+            *lines,
+            "",
+            "start with:  latentry train vae                         cartoon faces, a minute",
+            "             latentry train vae --data my_pictures      your own folder, zip or array",
+            "every verb:  latentry VERB --help",
+            "",
+        ]
+    )

@@ -1,0 +1,42 @@
+"""Losses as pure functions: tensors in, one number a sample out, in nats per image."""
+
+from latentry.losses.bound import active_units, free_bits, importance_weighted_bound
+from latentry.losses.divergence import (
+    kl_diagonal_gaussians,
+    kl_monte_carlo,
+    kl_standard_normal,
+    kl_standard_normal_per_dimension,
+    log_diagonal_gaussian,
+    log_mean_exp,
+    log_vampprior,
+)
+from latentry.losses.likelihood import (
+    bernoulli_nll,
+    continuous_bernoulli_log_normaliser,
+    continuous_bernoulli_nll,
+    discretised_logistic_nll,
+    gaussian_nll,
+    laplace_nll,
+)
+from latentry.losses.total_correlation import TotalCorrelationTerms, total_correlation_terms
+
+__all__ = [
+    "TotalCorrelationTerms",
+    "active_units",
+    "bernoulli_nll",
+    "continuous_bernoulli_log_normaliser",
+    "continuous_bernoulli_nll",
+    "discretised_logistic_nll",
+    "free_bits",
+    "gaussian_nll",
+    "importance_weighted_bound",
+    "kl_diagonal_gaussians",
+    "kl_monte_carlo",
+    "kl_standard_normal",
+    "kl_standard_normal_per_dimension",
+    "laplace_nll",
+    "log_diagonal_gaussian",
+    "log_mean_exp",
+    "log_vampprior",
+    "total_correlation_terms",
+]

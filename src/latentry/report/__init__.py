@@ -1,0 +1,1 @@
+"""Grids, the terminal, trackers: what people look at."""

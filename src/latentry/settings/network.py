@@ -10,6 +10,7 @@ from latentry.errors import InputError
 Backbone = Literal["mlp", "conv", "residual"]
 Upsampling = Literal["transposed", "nearest", "bilinear", "pixel-shuffle"]
 Downsampling = Literal["strided", "average", "bilinear", "pixel-unshuffle"]
+LastLayer = Literal["upsampling", "convolution"]
 Norm = Literal["none", "batch", "group"]
 Activation = Literal["relu", "leaky-relu", "silu", "tanh"]
 
@@ -36,8 +37,10 @@ class NetworkSettings:
     """how the encoder halves: stride-2 convolution, 3x3 + average pool, 3x3 + blur, or space-to-depth."""
     upsampling: Upsampling = "nearest"
     """how the decoder doubles: transposed convolution, nearest or bilinear + 3x3, or pixel-shuffle."""
+    last_layer: LastLayer = "upsampling"
+    """conv, residual: the decoder's last doubling makes the picture itself (fast), or a 3x3 convolution follows it."""
     norm: Norm = "none"
-    """normalisation between convolution and activation."""
+    """normalisation before each activation; none, over the batch, or over groups of channels of each picture alone."""
     activation: Activation = "silu"
     """nonlinearity of every hidden layer."""
 

@@ -1,0 +1,1 @@
+"""The one loop: budgets, averages, checkpoints, run folders."""

@@ -1,0 +1,1 @@
+"""Speed beside the peers and beside the roofline; run by command, never in the tests."""

@@ -1,0 +1,282 @@
+"""The Python side: `train`, `resume`, `load`. The command line is a thin layer over these."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from latentry.data import BUILT_IN, ImageSet, Source, holdout_indices, open_images, to_float
+from latentry.errors import InputError
+from latentry.files import read_json
+from latentry.models.build import build_method, build_model, initialise_model
+from latentry.models.folder import load_model
+from latentry.models.trained import TrainedModel
+from latentry.report.grid import GridWriter, save_png, tile
+from latentry.report.page import write_page
+from latentry.report.track import trackers
+from latentry.settings.config import Config
+from latentry.settings.data import Channels
+from latentry.settings.recipes import find_recipe
+from latentry.settings.specs import ImageSpec
+from latentry.train.budget import resolve_budget
+from latentry.train.checkpoint import best_checkpoint, list_checkpoints, load_checkpoint, restore_module
+from latentry.train.device import pick_device
+from latentry.train.finish import finish_run
+from latentry.train.interrupt import stop_on_signal
+from latentry.train.loop import Loop
+from latentry.train.observer import Observer
+from latentry.train.rng import rng_for
+from latentry.train.run import Run, command_line, create_run, open_run
+from latentry.train.stream import PictureStream
+
+_BUILT_IN_SECONDS = 60.0
+_OWN_DATA_SECONDS = 600.0
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """A run that has ended, or was stopped and can be continued."""
+
+    run: Run
+    finished: bool
+    signal: int | None  # the signal that stopped it, if one did
+
+    @property
+    def path(self) -> Path:
+        """The run's folder."""
+        return self.run.path
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        """One record a tick: images, seconds, losses."""
+        return self.run.read_log()
+
+    def load(self) -> TrainedModel:
+        """The model, ready to sample; the caller's own networks are not known here, use `latentry.load` for them."""
+        return load(self.run.path)
+
+
+def train(
+    recipe: str | Config = "vae",
+    data: Source | ImageSet | None = None,
+    *,
+    out: Path | str = "runs",
+    encoder: nn.Module | None = None,
+    decoder: nn.Module | None = None,
+    observers: Sequence[Observer] = (),
+    **settings: Any,
+) -> TrainingResult:
+    """Train a model on pictures and keep everything in a new run folder.
+
+    Args:
+        recipe: a name from `latentry recipes`, or a whole config.
+        data: a folder, zip, array, torch data set or anything else that `open_images` takes; None for the built-in
+            cartoon faces, or what the recipe says.
+        out: where run folders are made.
+        encoder, decoder: networks of your own in place of the recipe's. The encoder maps pictures in [-1, 1],
+            [B, C, H, W], to [B, latent] (autoencoder) or [B, 2 * latent] (VAE: means, then log-variances); the decoder
+            maps [B, latent] to [B, C, H, W] without a final nonlinearity. They are trained in place.
+        observers: what else watches the run.
+        **settings: any setting by its name, e.g. `epochs=20, beta=4.0, latent=32, size="64"`.
+
+    Returns:
+        The run: `.path`, `.log`, `.load()`.
+
+    Raises:
+        InputError: something about the input is refused; the message says what to do.
+    """
+    config = recipe if isinstance(recipe, Config) else find_recipe(recipe).config
+    if isinstance(data, str | Path):
+        config = config.with_settings(data=str(data))
+    config = config.with_settings(**settings)
+    source = data if data is not None and not isinstance(data, str | Path) else config.data.data
+    images = source if isinstance(source, ImageSet) else open_config_images(config, source)
+    own = {"encoder": encoder, "decoder": decoder}
+    loop = _prepare(config, images, own, Path(out), observers)
+    return _run_loop(loop, images, own)
+
+
+def resume(
+    path: Path | str,
+    data: Source | ImageSet | None = None,
+    *,
+    encoder: nn.Module | None = None,
+    decoder: nn.Module | None = None,
+    observers: Sequence[Observer] = (),
+    config: Config | None = None,
+) -> TrainingResult:
+    """Continue a run from its newest checkpoint, bit for bit as if it had not been stopped.
+
+    Args:
+        path: the run's folder.
+        data: the run's pictures, where they were given as an array or data set; else they are opened again.
+        encoder, decoder: networks of your own, built as they were, where the run has such.
+        observers: what else watches the run.
+        config: the run's settings with another budget, batch, rate or device; None for those it was started with.
+
+    Raises:
+        InputError: it is no run, its data are not what they were, or a checkpoint is damaged.
+    """
+    run = open_run(Path(path))
+    if config is not None:
+        _check_same(run.read_config(), config)
+    config = config or run.read_config()
+    source = config.data.data if data is None else data
+    images = source if isinstance(source, ImageSet) else open_config_images(config, source)
+    recorded = read_json(run.data_file)["fingerprint"]
+    if images.fingerprint != recorded:
+        raise InputError(
+            f"the pictures are not those of {run.path} (fingerprint {images.fingerprint[:12]}, then {recorded[:12]}); "
+            "put them back as they were, or start a new run"
+        )
+    own = {"encoder": encoder, "decoder": decoder}
+    loop = _assemble(run, config, images, own, observers)
+    if checkpoints := list_checkpoints(run.checkpoints):
+        loop.resume(checkpoints[-1])
+    return _run_loop(loop, images, own)
+
+
+def load(
+    path: Path | str,
+    *,
+    device: str = "cpu",
+    encoder: nn.Module | None = None,
+    decoder: nn.Module | None = None,
+) -> TrainedModel:
+    """A trained model from a run folder or a model folder.
+
+    A run that has not ended gives its newest checkpoint, sampled from the model's own prior.
+
+    Args:
+        path: what `train` made, or a `model/` folder that was copied from it.
+        device: where it computes: cpu, cuda, mps, or auto.
+        encoder, decoder: networks of your own, built as they were for training, where the model has such.
+
+    Raises:
+        InputError: there is no model, or it is damaged.
+    """
+    path, where = Path(path), pick_device(device)
+    folder = path if (path / "model.safetensors").is_file() else path / "model"
+    if (folder / "config.json").is_file():
+        model, config, facts = load_model(folder, encoder=encoder, decoder=decoder)
+        return TrainedModel(model, config, facts, where, folder)
+    run = open_run(path)
+    checkpoints = list_checkpoints(run.checkpoints)
+    if not checkpoints:
+        raise InputError(f"{path} has no model and no checkpoint yet; continue it with latentry train --resume {path}")
+    config, record = run.read_config(), read_json(run.data_file)
+    tensors, _ = load_checkpoint(best_checkpoint(run.checkpoints) or checkpoints[-1])
+    model = build_model(config, ImageSpec(**record["image"]), encoder=encoder, decoder=decoder)
+    restore_module("ema", model, tensors)
+    return TrainedModel(model.requires_grad_(False), config, {"data": record["name"]}, where, path)
+
+
+def open_config_images(config: Config, source: Source) -> ImageSet:
+    """The pictures in `source` at the size and with the channels that the config asks for."""
+    data = config.data
+    return open_images(source, size=data.size_px, channels=data.channels, fit=data.fit)
+
+
+def open_for_model(model: TrainedModel, data: str | None, n: int | None) -> np.ndarray:
+    """Pictures for a model, uint8 [n, C, H, W], at its size and with its channels.
+
+    Args:
+        model: what they are for.
+        data: a file or anything that `open_images` takes; None for the held-out pictures of the model's own data.
+        n: how many, at most; None for all.
+
+    Raises:
+        InputError: they cannot be opened, or the model's own data are not known here.
+    """
+    image, settings = model.network.image, model.config.data
+    channels: dict[int, Channels] = {1: "grey", 3: "rgb", 4: "rgba"}
+    source = settings.data if data is None else data
+    size = (image.height, image.width)
+    images = open_images(source, size=size, channels=channels[image.channels], fit=settings.fit)
+    rows = np.arange(len(images))
+    if data is None:
+        _, held_out = holdout_indices(images, settings.holdout, model.config.training.seed)
+        rows = held_out if len(held_out) else rows
+    return np.ascontiguousarray(images.images[rows[:n]])
+
+
+def _prepare(
+    config: Config, images: ImageSet, own: dict[str, nn.Module | None], out: Path, observers: Sequence[Observer]
+) -> Loop:
+    """A new run folder and the loop at its first step; everything that can be refused is refused before the folder."""
+    pick_device(config.training.device)
+    trackers(config.training.track)
+    build_model(config, images.spec, **own)
+    rows, held_out = holdout_indices(images, config.data.holdout, config.training.seed)
+    record = {
+        "name": images.name,
+        "fingerprint": images.fingerprint,
+        "image": dataclasses.asdict(images.spec),
+        "n_train": len(rows),
+        "n_held_out": len(held_out),
+        "report": images.report.to_json(),
+    }
+    run = create_run(out, config, images.name, record, command_line())
+    return _assemble(run, config, images, own, observers)
+
+
+def _assemble(
+    run: Run, config: Config, images: ImageSet, own: dict[str, nn.Module | None], observers: Sequence[Observer]
+) -> Loop:
+    """The loop of a run, at its first step."""
+    training = config.training
+    device = pick_device(training.device)
+    rows, held_out_rows = holdout_indices(images, config.data.holdout, training.seed)
+    model = build_model(config, images.spec, **own)
+    examples = to_float(torch.from_numpy(images.images[rows[:2000]]))
+    theirs = tuple(network for network in own.values() if network is not None)
+    initialise_model(model, examples, rng_for(training.seed, "weights"), own=theirs)
+    model = model.to(device)
+    built_in = isinstance(config.data.data, str) and config.data.data.split(":")[0] in BUILT_IN
+    default_seconds = _BUILT_IN_SECONDS if built_in else _OWN_DATA_SECONDS
+    return Loop(
+        run=run,
+        config=config,
+        method=build_method(config, model, n_data=len(rows)),
+        train=PictureStream(images, rows, device),
+        held_out=PictureStream(images, held_out_rows, device),
+        budget=resolve_budget(training, len(rows), default_seconds),
+        observers=[GridWriter(), *observers, *trackers(training.track)],
+    )
+
+
+def _run_loop(loop: Loop, images: ImageSet, own: dict[str, nn.Module | None]) -> TrainingResult:
+    """Train to the end of the budget or to a signal; at the end, write the model and its last grids."""
+    resumed_at = loop.at.images if loop.at.step else None
+    for observer in loop.observers:
+        observer.started(loop.run, loop.config, resumed_at)
+    try:
+        with stop_on_signal() as stop:
+            finished = loop(stop)
+            if finished:
+                model = build_model(loop.config, images.spec, **own).to(loop.train.device)
+                facts = {"data": images.name, "own_networks": [name for name, network in own.items() if network]}
+                finish_run(loop.run, loop.config, model, loop.train, loop.held_out, facts)
+                trained = TrainedModel(model, loop.config, facts, loop.train.device, loop.run.model)
+                for name in trained.samplers:
+                    save_png(loop.run.samples / f"final-{name}.png", tile(trained.sample(32, sampler=name)))
+                save_png(loop.run.path / "samples.png", tile(trained.sample(32)))
+                write_page(loop.run)
+    finally:
+        for observer in loop.observers:
+            observer.ended()
+    return TrainingResult(loop.run, finished, stop.signal)
+
+
+def _check_same(before: Config, now: Config) -> None:
+    """A resumed run may change how it trains, not what: the model, its networks and its data stay."""
+    for group in ("recipe", "model", "network", "data"):
+        if getattr(before, group) != getattr(now, group):
+            raise InputError(f"--resume keeps the run's {group} settings; start a new run to change them")

@@ -1,0 +1,68 @@
+"""From dataclasses to flags and back, with one-line errors."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from typing import TypeVar
+
+import tyro
+
+from latentry.errors import InputError
+
+T = TypeVar("T")
+
+
+def parse_flags(cls: type[T], arguments: list[str], *, prog: str, description: str, default: T | None = None) -> T:
+    """An instance of the dataclass `cls` from command-line arguments; nested settings become plain flags.
+
+    Args:
+        cls: each field a flag, or positional if so marked; help from the docstring under the field.
+        arguments: what was typed after the verb.
+        prog: how the command is called in the usage line.
+        description: what `--help` says first.
+        default: what applies to flags that are not given.
+
+    Raises:
+        InputError: an argument is unknown or has a value that is not allowed.
+        SystemExit: `--help` was asked for and has been printed.
+    """
+    complaint = io.StringIO()
+    extra = {} if default is None else {"default": default}
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return tyro.cli(
+                cls, args=arguments, prog=prog, description=description, config=(tyro.conf.OmitArgPrefixes,), **extra
+            )
+    except SystemExit as end:
+        if end.code in (0, None):
+            raise
+        raise InputError(f"{_one_line(complaint.getvalue())}; see {prog} --help") from None
+
+
+def _one_line(box: str) -> str:
+    """Tyro's framed message as one line: what was received and what is allowed, without the frame and the help."""
+    lines = [re.sub(r"^[│ ]+|[│ ]+$", "", line) for line in box.splitlines()]
+    kept: list[str] = []
+    for line in lines:
+        if re.match(r"^(Argument helptext|For full helptext)", line):
+            break
+        if line and not re.match(r"^[╭╰─]", line):
+            kept.append(line)
+    return " ".join(kept).rstrip(".")
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Whole numbers in a list of numbers and ranges such as `0-15,85`.
+
+    Raises:
+        InputError: it is no such list.
+    """
+    seeds: list[int] = []
+    for part in text.split(","):
+        match = re.fullmatch(r"(\d+)(?:-(\d+))?", part.strip())
+        if match is None or int(match[2] or match[1]) < int(match[1]):
+            raise InputError(f"seeds (={text!r}) must be numbers and ranges such as 0-15,85")
+        seeds += range(int(match[1]), int(match[2] or match[1]) + 1)
+    return seeds

@@ -1,0 +1,53 @@
+"""`latentry reconstruct`: pictures, and what the model makes of them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from latentry.cli.flags import parse_flags
+
+
+@dataclass(frozen=True)
+class ReconstructFlags:
+    """The verb's arguments."""
+
+    run: tyro.conf.Positional[Path]
+    """a run folder or a model folder"""
+    data: str | None = None
+    """pictures to reconstruct: a file or anything that `train --data` takes; by default the run's held-out pictures"""
+    n: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 32
+    """how many pictures, at most"""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("reconstructions.png")
+    """a .png or .jpg: rows of originals, each above its reconstructions"""
+    device: str = "cpu"
+    """cpu, cuda, mps or auto"""
+    json: bool = False
+    """print one JSON object, and nothing else"""
+
+
+def main(arguments: list[str]) -> int:
+    """Reconstruct, write the pairs, and say how far they are apart."""
+    description = "Encode and decode pictures, side by side with the originals."
+    flags = parse_flags(ReconstructFlags, arguments, prog="latentry reconstruct", description=description)
+    import numpy as np
+
+    from latentry.api import load, open_for_model
+    from latentry.report.grid import pairs, save_picture
+
+    model = load(flags.run, device=flags.device)
+    images = open_for_model(model, flags.data, flags.n)
+    reconstructed = model.reconstruct(images)
+    save_picture(flags.output, pairs(images, reconstructed))
+    error = np.square(images.astype(np.float64) - reconstructed).mean(axis=(1, 2, 3)) / 255**2
+    psnr = float(np.mean(-10 * np.log10(np.maximum(error, 1e-10))))
+    if flags.json:
+        sys.stdout.write(json.dumps({"output": str(flags.output), "n": len(images), "mean_psnr_db": psnr}) + "\n")
+    else:
+        sys.stdout.write(f"{len(images)} pictures, mean PSNR {psnr:.2f} dB: {flags.output}\n")
+    return 0

@@ -1,0 +1,150 @@
+"""`latentry train`: train a recipe on pictures, or continue a run."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from latentry.cli.flags import parse_flags
+from latentry.errors import InputError
+from latentry.files import read_json
+from latentry.settings.config import Config, config_from_json
+from latentry.settings.recipes import RECIPES, find_recipe
+
+if TYPE_CHECKING:
+    from latentry.api import TrainingResult
+
+_SETTINGS = ("data", "training", "model", "network", "sampler")
+
+
+@dataclass(frozen=True)
+class RunFlags:
+    """What is about this command rather than about the model."""
+
+    out: Path = Path("runs")
+    """where run folders are made"""
+    config: Path | None = None
+    """a config.json to start from, in place of the recipe's settings"""
+    resume: Path | None = None
+    """a run folder to continue; flags may change its budget, rate or device, but not its model or data"""
+    dry_run: bool = False
+    """print the resolved settings as JSON and stop"""
+    json: bool = False
+    """print one JSON object at the end, and nothing else"""
+
+
+def main(arguments: list[str]) -> int:
+    """Train; 0 done, 130 or 143 when a signal stopped it (saved, to be continued with --resume)."""
+    recipe, rest = _split_recipe(arguments)
+    config = _starting_config(recipe, rest)
+    groups = {name: type(getattr(config, name)) for name in _SETTINGS}
+    flags_cls: Any = dataclasses.make_dataclass("Flags", [("run", RunFlags), *groups.items()], frozen=True)
+    default = flags_cls(RunFlags(), *(getattr(config, name) for name in _SETTINGS))
+    flags = parse_flags(
+        flags_cls,
+        rest,
+        prog=f"latentry train {recipe or 'RECIPE'}",
+        description=_describe(recipe),
+        default=default,
+    )
+    chosen = {name: getattr(flags, name) for name in _SETTINGS}
+    config = dataclasses.replace(config, **chosen)
+    if flags.run.dry_run:
+        sys.stdout.write(json.dumps(config.to_json(), indent=2) + "\n")
+        return 0
+    return _train(config, flags.run)
+
+
+def _split_recipe(arguments: list[str]) -> tuple[str | None, list[str]]:
+    if arguments and not arguments[0].startswith("-"):
+        find_recipe(arguments[0])
+        return arguments[0], arguments[1:]
+    return None, arguments
+
+
+def _starting_config(recipe: str | None, rest: list[str]) -> Config:
+    """The settings that flags are laid over: those of --resume, of --config, or of the recipe."""
+    resumed, given = _value_of("--resume", rest), _value_of("--config", rest)
+    if resumed is not None:
+        from latentry.train.run import open_run
+
+        return open_run(Path(resumed)).read_config()
+    if given is not None:
+        config = config_from_json(read_json(Path(given)))
+        return config if recipe is None else dataclasses.replace(config, recipe=recipe)
+    if recipe is None:
+        if "-h" in rest or "--help" in rest:
+            return RECIPES["vae"].config
+        raise InputError(f"train needs a recipe, e.g. latentry train vae; there are {', '.join(RECIPES)}")
+    return find_recipe(recipe).config
+
+
+def _value_of(flag: str, arguments: list[str]) -> str | None:
+    for index, argument in enumerate(arguments):
+        if argument == flag and index + 1 < len(arguments):
+            return arguments[index + 1]
+        if argument.startswith(f"{flag}="):
+            return argument.split("=", 1)[1]
+    return None
+
+
+def _describe(recipe: str | None) -> str:
+    if recipe is None:
+        return f"Train a recipe: {', '.join(RECIPES)}. The flags below are those of vae."
+    row = RECIPES[recipe]
+    return f"{row.title}. Source: {row.source}." + (f" Measured: {row.result}." if row.result else "")
+
+
+def _train(config: Config, flags: RunFlags) -> int:
+    from rich.console import Console
+
+    import latentry.api as api
+    from latentry.report.console import ConsoleObserver
+
+    console = Console(stderr=flags.json, quiet=flags.json)
+    observers = [ConsoleObserver(console)]
+    if flags.resume is not None:
+        result = api.resume(flags.resume, observers=observers, config=config)
+    else:
+        images = api.open_config_images(config, config.data.data)
+        console.print(*images.report.summary(), sep="\n", highlight=False, soft_wrap=True)
+        result = api.train(config, images, out=flags.out, observers=observers)
+    if flags.json:
+        sys.stdout.write(json.dumps(_as_json(result)) + "\n")
+    else:
+        console.print(*_farewell(result), sep="\n", highlight=False, soft_wrap=True)
+    return 0 if result.finished else 128 + (result.signal or 0)
+
+
+def _as_json(result: TrainingResult) -> dict[str, Any]:
+    log = result.log
+    return {
+        "run": str(result.path),
+        "finished": result.finished,
+        "images": log[-1]["images"] if log else 0,
+        "last": log[-1] if log else None,
+    }
+
+
+def _farewell(result: TrainingResult) -> list[str]:
+    """Where everything is, and the next three commands worth typing."""
+    run = result.path
+    if not result.finished:
+        return [f"stopped and saved in {run}", "", "continue with:", f"  latentry train --resume {run}"]
+    samplers = result.load().network.samplers
+    scores = ", ".join(f"{name} {score:,.1f}" for name, score in sorted(samplers.scores.items(), key=lambda s: -s[1]))
+    lines = [f"done: {run}", f"  pictures  {run / 'samples.png'}", f"  model     {run / 'model'}"]
+    if scores:
+        lines.append(f"  latents   drawn from {samplers.chosen}; held-out log-likelihood in nats: {scores}")
+    return [
+        *lines,
+        "",
+        "next:",
+        f"  latentry sample {run} --seeds 0-63 -o samples.png",
+        f"  latentry reconstruct {run} -o reconstructions.png",
+        f"  latentry train --resume {run} --budget 30m",
+    ]

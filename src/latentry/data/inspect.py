@@ -1,0 +1,76 @@
+"""The full report on pictures, with what takes a while to find: copies, and copies across the split."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from latentry.data.decode import Channels, Fit
+from latentry.data.duplicates import exact_groups, near_groups, pixel_digests
+from latentry.data.facts import Duplicates, Report
+from latentry.data.images import ImageSet, open_images
+
+_MANY_COPIES = 0.01
+
+
+def inspect_images(
+    spec: Any,
+    size: int | tuple[int, int] | None = None,
+    channels: Channels = "auto",
+    fit: Fit = "crop",
+    *,
+    cache: Path | None = None,
+    limit: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Open pictures and report on them in full; the arguments are those of `open_images`."""
+    images = open_images(spec, size, channels, fit, cache=cache, limit=limit, progress=progress)
+    return inspect_set(images)
+
+
+def inspect_set(images: ImageSet) -> Report:
+    """The report on an open set, with duplicates and leaks and the warnings that follow from them."""
+    digests = pixel_digests(images.images) if images.digests is None else images.digests
+    exact = exact_groups(digests)
+    copies = np.zeros(len(images), bool)
+    first_of = {}
+    for group in exact:
+        copies[group[1:]] = True
+        first_of[group[0]] = group
+    near = near_groups(images.images, np.flatnonzero(~copies))
+    near_with_copies = [[row for head in group for row in first_of.get(head, [head])] for group in near]
+    leaks = _leaks(images, [*exact, *near_with_copies])
+    duplicates = Duplicates(_named(images, exact), _named(images, near), _named(images, leaks))
+    report = images.report
+    warnings = list(report.warnings)
+    if duplicates.n_copies > _MANY_COPIES * len(images):
+        warnings.append(f"{duplicates.n_copies} pictures are exact copies of others: they count more in training")
+    if leaks:
+        warnings.append(
+            f"{len(leaks)} pictures occur on both sides of the source's split: held-out scores will look too good"
+        )
+    return dataclasses.replace(report, duplicates=duplicates, warnings=tuple(warnings))
+
+
+def _leaks(images: ImageSet, groups: list[list[int]]) -> list[list[int]]:
+    """The groups that have pictures on both sides of the set's own split."""
+    if images.split is None:
+        return []
+    sides = images.split
+    mixed = [group for group in groups if len({int(sides[row]) for row in group}) == 2]
+    covered = {row for group in mixed for row in group}
+    widest: list[list[int]] = []
+    for group in sorted(mixed, key=len, reverse=True):  # a group of exact copies may lie within a near one
+        if covered.issuperset(group):
+            widest.append(sorted(group))
+            covered -= set(group)
+    return sorted(widest)
+
+
+def _named(images: ImageSet, groups: list[list[int]]) -> tuple[tuple[str, ...], ...]:
+    names = images.files or tuple(f"picture {row}" for row in range(len(images)))
+    return tuple(tuple(names[row] for row in group) for group in groups)

@@ -1,0 +1,112 @@
+"""From what the user wrote to a source of pictures."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from latentry.data.archive import ZipSource
+from latentry.data.arrays import ArraySource, NumpySource
+from latentry.data.builtin import NAMES, parse_builtin
+from latentry.data.contents import Source
+from latentry.data.folder import FolderSource, walk
+from latentry.data.hub import HubSource
+from latentry.data.idx import IdxSource, idx_files, is_idx
+from latentry.data.layout import is_picture
+from latentry.data.tables import ParquetSource
+from latentry.errors import InputError, unknown_name
+
+
+def open_source(spec: Any, size: tuple[int, int] | None = None) -> Source:
+    """The source that a spec means; nothing is read yet but names.
+
+    Args:
+        spec: as `open_images` takes it.
+        size: (height, width) that is asked for, which built-in pictures are rendered at.
+
+    Raises:
+        InputError: nothing is there, or it is of a kind that is not known.
+    """
+    if isinstance(spec, str):
+        if spec.startswith("hf:"):
+            return _hub_source(spec)
+        if builtin := parse_builtin(spec, size):
+            return builtin
+        return _path_source(Path(spec).expanduser(), spec)
+    if isinstance(spec, Path):
+        return _path_source(spec, str(spec))
+    if isinstance(spec, np.ndarray) or callable(getattr(spec, "detach", None)):
+        return ArraySource(spec, "array", "the array")
+    if type(spec).__module__.split(".")[0] == "datasets":
+        return HubSource(spec, None, "dataset", "the data set")
+    if callable(getattr(spec, "__len__", None)) and callable(getattr(spec, "__getitem__", None)):
+        name = short_name(type(spec).__name__.lower())
+        return ArraySource(spec, name, f"the data set ({type(spec).__name__})")
+    raise InputError(
+        f"cannot open pictures from a {type(spec).__name__}; give a name, a path, an array, "
+        "or a data set with __len__ and __getitem__"
+    )
+
+
+def short_name(text: str) -> str:
+    """The text as a name fit for a folder: letters, digits, dots, hyphens and underscores."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")[:60] or "pictures"
+
+
+def _path_source(path: Path, text: str) -> Source:
+    try:
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except (OSError, ValueError) as error:  # a name too long, or with a null byte
+        raise InputError(f"{text!r} is no path ({error}); give a folder, a file, or {', '.join(NAMES)}") from error
+    name = short_name(path.resolve().name.split(".")[0] if is_file else path.resolve().name)
+    if is_folder:
+        return _folder_source(path, name, text)
+    if not is_file:
+        if not set(text) & set("/\\.") and (near := unknown_name("data", text, NAMES)).args[0].count("did you mean"):
+            raise near
+        raise InputError(f"no such path: {text}; give a folder, zip, IDX, .npy, .npz or parquet, or {', '.join(NAMES)}")
+    ending = path.suffix.lower()
+    if ending == ".zip":
+        return ZipSource(path, name, text)
+    if ending in (".npy", ".npz"):
+        return NumpySource(path, name, text)
+    if ending == ".parquet":
+        return ParquetSource((path,), name, text)
+    if is_idx(path):
+        if "images" not in path.name:
+            raise InputError(f"{text} holds labels; give the file of pictures beside it, or their folder")
+        return IdxSource((path,), name, text)
+    advice = (
+        f"give its folder, {path.parent}"
+        if is_picture(path.name)
+        else "known: folder, .zip, *-ubyte[.gz], .npy, .npz, .parquet"
+    )
+    raise InputError(f"{text} is not a set of pictures that is known by its ending; {advice}")
+
+
+def _folder_source(path: Path, name: str, text: str) -> Source:
+    """A folder of pictures, of IDX files or of parquet files, by what lies in it."""
+    try:
+        if images := idx_files(path):
+            return IdxSource(tuple(images), name, text)
+        parquet = []
+        for file, _ in walk(path):
+            if is_picture(file):
+                return FolderSource(path, name, text)
+            if file.lower().endswith(".parquet"):
+                parquet.append(path / file)
+    except OSError as error:
+        raise InputError(f"cannot read {error.filename or path}: {error.strerror}") from error
+    if parquet:
+        return ParquetSource(tuple(sorted(parquet)), name, text)
+    return FolderSource(path, name, text)
+
+
+def _hub_source(spec: str) -> HubSource:
+    path, _, split = spec.removeprefix("hf:").partition(":")
+    if not path:
+        raise InputError(f"{spec!r} names no data set; write hf:OWNER/NAME or hf:OWNER/NAME:SPLIT")
+    return HubSource(path, split or None, short_name(path.strip("/").split("/")[-1]), spec)

@@ -1,0 +1,96 @@
+"""Which pictures a step trains on: a pure function of its arguments, so there is no state to save or restore."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from latentry.data.duplicates import pixel_digests
+from latentry.errors import InputError
+
+if TYPE_CHECKING:
+    from latentry.data.images import ImageSet
+
+_HOLDOUT_STREAM, _EPOCH_STREAM = 0x401D, 0xE90C  # keeps the two uses of one seed apart
+
+
+def batch_indices(n: int, batch: int, *, seed: int, step: int, rank: int = 0, world_size: int = 1) -> np.ndarray:
+    """The pictures of one rank's batch at one step.
+
+    Epoch after epoch, each in an order drawn from `(seed, epoch)`, the pictures form one endless sequence; step and
+    rank cut consecutive batches out of it, across the ends of epochs. So every picture appears exactly once an epoch,
+    and the ranks of a step together see the batch that one rank of `batch * world_size` would have seen.
+
+    Args:
+        n: pictures in the set.
+        batch: pictures in one rank's batch.
+        seed: of the order.
+        step: counted from 0.
+        rank, world_size: which of how many processes asks.
+
+    Returns:
+        int64 [batch], each in 0..n-1.
+    """
+    if n < 1 or batch < 1:
+        raise InputError(f"n (={n}) and batch (={batch}) must be at least 1")
+    if step < 0 or not 0 <= rank < world_size:
+        raise InputError(f"step (={step}) must be at least 0, and rank (={rank}) from 0 to world_size - 1")
+    position = (step * world_size + rank) * batch
+    parts = []
+    left = batch
+    while left:
+        epoch, offset = divmod(position, n)
+        part = _epoch_order(n, seed, epoch)[offset : offset + left]
+        parts.append(part)
+        position += len(part)
+        left -= len(part)
+    return np.concatenate(parts)
+
+
+@lru_cache(maxsize=4)
+def _epoch_order(n: int, seed: int, epoch: int) -> np.ndarray:
+    """The order of one epoch, int64 [n], read-only."""
+    order = np.random.default_rng([_EPOCH_STREAM, seed, epoch]).permutation(n)
+    order.flags.writeable = False
+    return order
+
+
+def holdout_indices(images: ImageSet, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The pictures to train on and those held out, each sorted.
+
+    A set that brings its own split keeps it, but for held-out pictures whose exact copy is trained on: they are in
+    neither part. Otherwise pictures are drawn, and exact copies of one picture fall on the same side.
+
+    Args:
+        images: the set.
+        fraction: of the pictures, to hold out; 0 holds none out, and above 0 at least one is held out and one kept.
+            Not read where the set brings its own split.
+        seed: of the draw.
+
+    Returns:
+        `(train, held_out)`, int64.
+    """
+    if not 0 <= fraction < 1:
+        raise InputError(f"holdout (={fraction}) is a share of the pictures, at least 0 and below 1")
+    n = len(images)
+    digests = pixel_digests(images.images) if images.digests is None else images.digests
+    _, picture = np.unique(digests.view("V16").reshape(-1) if digests.size else digests, return_inverse=True)
+    if images.split is not None and images.split.any() and not images.split.all():
+        held = images.split == 1
+        leaked = np.zeros(n, bool)
+        leaked[held] = np.isin(picture[held], picture[~held])
+        return np.flatnonzero(~held), np.flatnonzero(held & ~leaked)
+    groups = int(picture.max()) + 1 if n else 0
+    if fraction == 0 or groups < 2:
+        return np.arange(n), np.arange(0)
+    sizes = np.bincount(picture, minlength=groups)
+    order = np.random.default_rng([_HOLDOUT_STREAM, seed]).permutation(groups)
+    wanted = min(max(1, round(fraction * n)), n - 1)
+    before = np.concatenate([[0], np.cumsum(sizes[order])[:-1]])  # pictures held out before each group's turn
+    taken = order[(before + sizes[order] <= wanted)]
+    if len(taken) == 0:
+        taken = order[:1] if groups > 1 else order[:0]
+    held = np.isin(picture, taken)
+    return np.flatnonzero(~held), np.flatnonzero(held)

@@ -1,0 +1,113 @@
+"""Files that are whole or absent, whenever the process is killed; tensors as bytes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from latentry.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write one file: to a temporary name, synced, renamed.
+
+    Raises:
+        InputError: the disk is full or not writable; nothing is left behind and an earlier file stays.
+    """
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        _write_synced(temporary, content)
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise InputError(f"cannot write {path}: {error.strerror}; free space or write elsewhere") from error
+
+
+def write_json(path: Path, record: Any) -> None:
+    """Write a JSON file like `write_file`, indented, for people to read too."""
+    write_file(path, json_bytes(record))
+
+
+def json_bytes(record: Any) -> bytes:
+    """The record as indented JSON."""
+    return (json.dumps(record, indent=2) + "\n").encode()
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in a file.
+
+    Raises:
+        InputError: no such file, or its content is not a JSON object.
+    """
+    try:
+        record = json.loads(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(f"{path} is damaged: it is not JSON ({error})") from error
+    if not isinstance(record, dict):
+        raise InputError(f"{path} is damaged: it must hold a JSON object")
+    return record
+
+
+def write_folder(final: Path, files: dict[str, bytes]) -> None:
+    """Write a folder of files under its final name only when all of them are whole; an earlier one is replaced.
+
+    Raises:
+        InputError: the disk is full or not writable; nothing is left behind and an earlier folder stays.
+    """
+    temporary = final.with_name(f".{final.name}.{uuid.uuid4().hex[:8]}")
+    earlier = final.with_name(f"{temporary.name}.old")
+    try:
+        temporary.mkdir(parents=True)
+        for name, content in files.items():
+            _write_synced(temporary / name, content)
+        _sync_folder(temporary)
+        if final.exists():
+            final.rename(earlier)
+        temporary.rename(final)
+        _sync_folder(final.parent)
+    except OSError as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise InputError(f"cannot write {final}: {error.strerror}; free space or write elsewhere") from error
+    shutil.rmtree(earlier, ignore_errors=True)
+
+
+def pack_tensors(tensors: dict[str, Tensor]) -> bytes:
+    """Tensors as the bytes of a safetensors file; tied weights are stored once for each of their names."""
+    import safetensors.torch
+
+    seen: set[int] = set()
+    whole = {}
+    for name, tensor in tensors.items():
+        stored = tensor.detach().cpu().contiguous()
+        whole[name] = stored.clone() if stored.data_ptr() in seen else stored
+        seen.add(stored.data_ptr())
+    return safetensors.torch.save(whole)
+
+
+def _write_synced(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` survive a power cut, where the system can."""
+    with contextlib.suppress(OSError, AttributeError):  # Windows cannot open folders
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

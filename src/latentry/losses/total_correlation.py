@@ -1,0 +1,82 @@
+"""The KL term of a VAE in three parts.
+
+    Chen et al. 2018, "Isolating sources of disentanglement in VAEs" (arXiv:1802.04942).
+
+E_x KL(q(z|x) || p(z)) = mutual information + total correlation + dimension-wise KL (Eq. 2), with the aggregate
+posterior q(z) = mean over the data of q(z|x_n). Letters: B batch (M in the paper), D latent, N data.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from latentry.losses.divergence import log_diagonal_gaussian, log_diagonal_gaussian_per_dimension
+
+Estimator = Literal["mws", "mss", "exact"]
+
+
+class TotalCorrelationTerms(NamedTuple):
+    """The three parts in nats per image, [B] each; their sum is log q(z|x) - log p(z)."""
+
+    mutual_information: Tensor
+    total_correlation: Tensor
+    dimension_wise_kl: Tensor
+
+
+def total_correlation_terms(
+    z: Tensor, mu: Tensor, logvar: Tensor, n_data: int, estimator: Estimator
+) -> TotalCorrelationTerms:
+    """One-sample estimates of the three parts of the KL to a standard normal; Chen et al. 2018, Eq. 2.
+
+    Only log q(z) and the sum of log q(z_d) are estimated from the batch; how is the choice:
+
+    * "exact": q(z) is the mixture over the batch itself, which must be the whole data set.
+    * "mws", minibatch-weighted sampling (Eq. 3): biased by up to -log N, since 1 / (N B) weighs every image where
+      1 / B would weigh equal posteriors. So mutual information is too large by up to log N, total correlation by up to
+      (D - 1) log N, and the dimension-wise KL too small by up to D log N; their sum is not biased. The gradients are
+      those that beta-TCVAE is known for.
+    * "mss", minibatch-stratified sampling (appendix C.2): unbiased for q(z), not for its log.
+
+    Args:
+        z: one latent for each image, drawn from its posterior, [B, D].
+        mu, logvar: of the posteriors, [B, D].
+        n_data: size N of the data set that the batch is from.
+        estimator: how q(z) is estimated.
+
+    Raises:
+        ValueError: "exact" with a batch that is not the data; "mss" with a batch of one, or of more than N + 1.
+    """
+    # log q(z_i[d] | x_j), all pairs [B, B, D]: i draws, j conditions.
+    log_q_pairs = log_diagonal_gaussian_per_dimension(z.unsqueeze(1), mu, logvar)
+    log_weights = _log_weights(len(z), n_data, estimator, log_q_pairs)
+    log_q_z = torch.logsumexp(log_weights + log_q_pairs.sum(dim=2), dim=1)
+    log_prod_q = torch.logsumexp(log_weights.unsqueeze(2) + log_q_pairs, dim=1).sum(dim=1)
+    log_q_given_x = log_diagonal_gaussian(z, mu, logvar)
+    log_p = log_diagonal_gaussian(z, torch.zeros_like(z), torch.zeros_like(z))
+    return TotalCorrelationTerms(log_q_given_x - log_q_z, log_q_z - log_prod_q, log_prod_q - log_p)
+
+
+def _log_weights(b: int, n: int, estimator: Estimator, like: Tensor) -> Tensor:
+    """Log of the weight of q(z_i | x_j) in the estimate of q(z_i), [B, B]."""
+    match estimator:
+        case "exact":
+            if b != n:
+                raise ValueError(f"estimator=exact needs the whole data set: n_data (={n}) is not the batch (={b})")
+            return like.new_full((b, b), -math.log(n))
+        case "mws":
+            return like.new_full((b, b), -math.log(n * b))  # Eq. 3: 1 / (N M)
+        case "mss":
+            # Appendix C.2 with the paper's M = B - 1 images besides the one that z came from. That one has its true
+            # weight 1 / N; the M - 1 next 1 / M each; one more (here the neighbour j = i + 1) what is left of one.
+            # (The authors' code puts 1 / N in its first column; the derivation has it on the diagonal.)
+            m = b - 1
+            if m < 1 or m > n:
+                raise ValueError(f"estimator=mss needs a batch of 2 to n_data + 1 (={n + 1}) images, not {b}")
+            own = torch.eye(b, dtype=torch.bool, device=like.device)
+            weights = like.new_full((b, b), 1 / m)
+            weights = torch.where(own.roll(1, dims=1), (n - m) / (n * m), weights)
+            return torch.where(own, 1 / n, weights).log()

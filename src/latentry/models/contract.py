@@ -1,0 +1,64 @@
+"""What the rest of the package relies on: the latent model, and the method that trains one."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from latentry.settings.specs import ConditionSpec, ImageSpec, LatentSpec
+
+
+class Batch(NamedTuple):
+    """One step's pictures, x in [-1, 1], [B, C, H, W]."""
+
+    x: Tensor
+
+
+class LatentModel(Protocol):
+    """A generator with a latent space."""
+
+    image: ImageSpec
+    latent: LatentSpec
+    condition: ConditionSpec | None
+
+    def prior(self, n: int, *, rng: torch.Generator) -> Tensor:
+        """Latents to decode, [n, *latent.shape]."""
+        ...
+
+    def decode(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Pictures in [-1, 1], [n, C, H, W], of latents [n, *latent.shape]; deterministic."""
+        ...
+
+
+class Encodes(Protocol):
+    """A model that finds the latent of a picture."""
+
+    def encode(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Latents [n, *latent.shape] of pictures in [-1, 1], [n, C, H, W]; deterministic (the posterior's mean)."""
+        ...
+
+
+class Method(Protocol):
+    """What the loop trains: it owns the networks and the optimisers."""
+
+    module: nn.Module
+    optimisers: dict[str, torch.optim.Optimizer]
+
+    def step(self, batch: Batch, rng: torch.Generator, progress: float) -> dict[str, Tensor]:
+        """One update of the weights.
+
+        Args:
+            batch: the pictures of the step.
+            rng: the step's source of randomness, on the pictures' device.
+            progress: the share of the run that is over, from 0 to 1.
+
+        Returns:
+            The terms of the loss, detached: means over the batch in nats per image, or one value a latent dimension.
+        """
+        ...
+
+    def score(self, module: nn.Module, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
+        """The terms for pictures that are not trained on, per picture [B] or [B, D]; "loss" is the one to be small."""
+        ...

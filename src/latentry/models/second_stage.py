@@ -1,0 +1,76 @@
+"""The two-stage VAE: a second VAE that learns the distribution of the first one's latents.
+
+    Dai and Wipf 2019, "Diagnosing and enhancing VAE models" (arXiv:1903.05789), section 4.
+
+Differs from the paper in: two hidden layers, not three; latents are standardised first. D is the latent of both.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from latentry.losses import importance_weighted_bound
+from latentry.models.contract import Batch
+from latentry.models.vae import VAE, VAEMethod, log_weights, normal
+from latentry.nn import build_decoder, build_encoder
+from latentry.settings.models import VAESettings
+from latentry.settings.network import NetworkSettings
+from latentry.settings.specs import ImageSpec
+from latentry.settings.training import TrainingSettings
+
+_BOUND_SAMPLES = 64  # importance samples for the held-out bound on log p(z)
+_BATCH = 256
+
+
+class TwoStage(nn.Module):
+    """A VAE over latents [D], seen as pictures of D channels and one pixel.
+
+    Args:
+        latent: D.
+        units: hidden units in each of its two layers.
+    """
+
+    def __init__(self, latent: int, units: int) -> None:
+        super().__init__()
+        self.units = units
+        image = ImageSpec(channels=latent, height=1, width=1)
+        network = NetworkSettings(backbone="mlp", hidden=(units, units))
+        self.settings = VAESettings(latent=latent, likelihood="gaussian-learned")
+        self.vae = VAE(
+            build_encoder(network, image, 2 * latent), build_decoder(network, latent, image), image, self.settings
+        )
+        self.mean: Tensor
+        self.scale: Tensor
+        self.register_buffer("mean", torch.zeros(latent))
+        self.register_buffer("scale", torch.ones(latent))
+
+    def draw(self, n: int, *, rng: torch.Generator) -> Tensor:
+        """Latents [n, D]: u from N(0, I), then z from the decoder's Gaussian around u's image."""
+        u = self.vae.own_prior(n, rng=rng)
+        mean = self.vae.decoder_output(u).flatten(1)
+        sigma = self.vae.likelihood.log_sigma.exp()
+        return (mean + sigma * normal(mean.shape, rng)) * self.scale + self.mean
+
+    def log_prob(self, z: Tensor, rng: torch.Generator) -> Tensor:
+        """A lower bound on the log density in nats, [B], of latents [B, D], by importance sampling."""
+        x = self._standardise(z)
+        log_w, _ = log_weights(self.vae, x, self.vae.posterior(x), _BOUND_SAMPLES, rng)
+        return importance_weighted_bound(log_w) - self.scale.log().sum()
+
+    def fit(self, z: Tensor, steps: int, rng: torch.Generator) -> None:
+        """Train on latents [N, D] for `steps` steps of Adam along a cosine."""
+        self.mean.copy_(z.mean(dim=0))
+        self.scale.copy_(z.std(dim=0).clamp(min=1e-4))
+        method = VAEMethod(self.vae, self.settings, TrainingSettings(), n_data=len(z))
+        optimiser = method.optimisers["vae"]
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+        self.vae.train()
+        for step in range(steps):
+            rows = torch.randint(len(z), (min(_BATCH, len(z)),), generator=rng, device=rng.device)
+            method.step(Batch(self._standardise(z[rows])), rng, progress=step / steps)
+            schedule.step()
+        self.vae.eval()
+
+    def _standardise(self, z: Tensor) -> Tensor:
+        return ((z - self.mean) / self.scale)[:, :, None, None]

@@ -1,0 +1,231 @@
+"""The variational autoencoder and its family.
+
+    Kingma and Welling 2013, "Auto-encoding variational Bayes" (arXiv:1312.6114).
+    Higgins et al. 2017, "beta-VAE" (OpenReview Sy2fzU9gl): `beta`.
+    Kingma et al. 2016, "Improving variational inference with inverse autoregressive flow" (1606.04934): `free_bits`.
+    Rybkin et al. 2021, "Simple and effective VAE training with calibrated decoders" (arXiv:2006.13202): learned sigma.
+    Burda et al. 2015, "Importance weighted autoencoders" (arXiv:1509.00519): `objective=importance-weighted`.
+    Chen et al. 2018, "Isolating sources of disentanglement" (arXiv:1802.04942): `objective=total-correlation`.
+    Tomczak and Welling 2017, "VAE with a VampPrior" (arXiv:1705.07120): `prior=vamp`.
+
+Differs from the papers in: log-variances are clamped to [-14, 8] so that an untrained encoder cannot overflow; the
+learned sigma is one weight trained by gradient at ten times the learning rate, not solved for in each batch.
+
+Letters: B batch, C H W picture, D latent, K pseudo-inputs, k importance samples.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from latentry.losses import (
+    free_bits,
+    importance_weighted_bound,
+    kl_standard_normal_per_dimension,
+    log_diagonal_gaussian,
+    log_vampprior,
+    total_correlation_terms,
+)
+from latentry.models.contract import Batch
+from latentry.models.likelihood import Likelihood
+from latentry.models.optimise import adam, descend
+from latentry.models.sampler import Samplers
+from latentry.settings.models import VAESettings
+from latentry.settings.specs import ConditionSpec, ImageSpec, LatentSpec
+from latentry.settings.training import TrainingSettings
+
+
+class Posterior(NamedTuple):
+    """q(z | x), a diagonal Gaussian: mean and log-variance, [B, D] each."""
+
+    mu: Tensor
+    logvar: Tensor
+
+    def sample(self, rng: torch.Generator) -> Tensor:
+        """One latent a picture by the reparametrisation z = mu + sigma * epsilon, [B, D]."""
+        return self.mu + torch.exp(0.5 * self.logvar) * normal(self.mu.shape, rng)
+
+
+class VampPrior(nn.Module):
+    """A mixture of the encoder's posteriors for K learned pseudo-inputs; Tomczak and Welling 2017, Eq. 9.
+
+    Args:
+        image: what a pseudo-input looks like.
+        k: number of pseudo-inputs.
+    """
+
+    def __init__(self, image: ImageSpec, k: int) -> None:
+        super().__init__()
+        self.pseudo_inputs = nn.Parameter(torch.zeros(k, *image.shape))
+
+    def forward(self) -> Tensor:
+        """The pseudo-inputs, pictures in [-1, 1], [K, C, H, W]."""
+        return self.pseudo_inputs.clamp(-1, 1)
+
+
+class VAE(nn.Module):
+    """Encoder, decoder, likelihood and prior.
+
+    Args:
+        encoder: pictures in [-1, 1], [B, C, H, W], to means and log-variances side by side, [B, 2 D].
+        decoder: latents [B, D] to the likelihood's raw parameters, [B, C, H, W].
+        image: the size of the pictures.
+        settings: the choices that make up the variant.
+    """
+
+    condition: ConditionSpec | None = None
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module, image: ImageSpec, settings: VAESettings) -> None:
+        super().__init__()
+        self.image, self.latent = image, LatentSpec((settings.latent,), settings.prior)
+        self.encoder, self.decoder = encoder, decoder
+        self.likelihood = Likelihood(settings.likelihood, settings.sigma)
+        self.vampprior = VampPrior(image, settings.pseudo_inputs) if settings.prior == "vamp" else None
+        self.samplers = Samplers(settings.latent)
+
+    def posterior(self, x: Tensor) -> Posterior:
+        """q(z | x) for pictures in [-1, 1], [B, C, H, W]."""
+        mu, logvar = self.encoder(x).chunk(2, dim=1)
+        return Posterior(mu.float(), logvar.float().clamp(-14, 8))
+
+    def encode(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """The posterior's mean [B, D] for pictures in [-1, 1], [B, C, H, W]."""
+        return self.posterior(x).mu
+
+    def encode_sample(self, x: Tensor, rng: torch.Generator) -> Tensor:
+        """One draw from q(z | x) a picture, [B, D], for pictures in [-1, 1], [B, C, H, W]."""
+        return self.posterior(x).sample(rng)
+
+    def decode(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Pictures in [-1, 1], [B, C, H, W], of latents [B, D]."""
+        return self.likelihood.picture(self.decoder_output(z))
+
+    def decoder_output(self, z: Tensor) -> Tensor:
+        """The likelihood's parameters [B, C, H, W] for latents [B, D]."""
+        return self.decoder(z).float().view(len(z), *self.image.shape)
+
+    def prior(self, n: int, *, rng: torch.Generator) -> Tensor:
+        """Latents [n, D] from the sampler that the run chose; before one is fitted, from the model's own prior."""
+        return self.samplers.draw(n, own=self.own_prior, rng=rng)
+
+    def own_prior(self, n: int, *, rng: torch.Generator) -> Tensor:
+        """Latents [n, D] from p(z)."""
+        if self.vampprior is None:
+            return normal((n, *self.latent.shape), rng)
+        pseudo = self.vampprior()
+        which = torch.randint(len(pseudo), (n,), generator=rng, device=rng.device)
+        return self.posterior(pseudo[which]).sample(rng)
+
+    def log_prior(self, z: Tensor) -> Tensor:
+        """Log p(z) in nats, [...], of latents [..., D]."""
+        if self.vampprior is None:
+            zero = torch.zeros((), device=z.device)
+            return log_diagonal_gaussian(z, zero, zero)
+        return log_vampprior(z, *self.posterior(self.vampprior()))
+
+
+class VAEMethod:
+    """Trains a `VAE`: one step is Algorithm 1 of Kingma and Welling 2013 with Adam.
+
+    Args:
+        module: the model to train.
+        settings: the objective.
+        training: the optimiser's settings.
+        n_data: how many pictures there are to train on (total correlation needs it).
+    """
+
+    def __init__(self, module: VAE, settings: VAESettings, training: TrainingSettings, n_data: int) -> None:
+        self.module, self.settings, self.n_data, self.clip = module, settings, n_data, training.clip
+        scale = [weight for weight in module.likelihood.parameters() if weight.requires_grad]
+        rest = [w for w in module.parameters() if w.requires_grad and not any(w is s for s in scale)]
+        # A learned sigma travels far (0.5 to 0.05) in few steps, and every other term is measured by it.
+        groups = [{"params": rest, "lr_scale": 1.0}, {"params": scale, "lr_scale": 10.0}]
+        self.optimisers = {"vae": adam([group for group in groups if group["params"]], training)}
+
+    def step(self, batch: Batch, rng: torch.Generator, progress: float) -> dict[str, Tensor]:
+        """Descend the negative objective; the terms are means over the batch, in nats per image."""
+        warmup = self.settings.beta_warmup
+        beta = self.settings.beta * (min(1.0, progress / warmup) if warmup else 1.0)
+        loss, terms = self._objective(self.module, batch.x, rng, beta)
+        descend(self.optimisers["vae"], loss.mean(), self.clip)
+        return {"loss": loss.detach().mean(), **{name: value.detach().mean(dim=0) for name, value in terms.items()}}
+
+    def score(self, module: nn.Module, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
+        """The objective's terms per picture at the full beta, with the posterior's mean for counting active units."""
+        assert isinstance(module, VAE)
+        loss, terms = self._objective(module, batch.x, rng, self.settings.beta)
+        return {"loss": loss, **terms, "mu": module.posterior(batch.x).mu}
+
+    def _objective(self, vae: VAE, x: Tensor, rng: torch.Generator, beta: float) -> tuple[Tensor, dict[str, Tensor]]:
+        """What is minimised [B], and its terms [B] or [B, D]; x in [-1, 1], [B, C, H, W]."""
+        q = vae.posterior(x)
+        match self.settings.objective:
+            case "elbo":
+                return self._elbo(vae, x, q, rng, beta)
+            case "importance-weighted":
+                return self._importance_weighted(vae, x, q, rng)
+            case "total-correlation":
+                return self._total_correlation(vae, x, q, rng, beta)
+
+    def _elbo(
+        self, vae: VAE, x: Tensor, q: Posterior, rng: torch.Generator, beta: float
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        z = q.sample(rng)
+        reconstruction = vae.likelihood.negative_log(vae.decoder_output(z), x)
+        kl, per_dimension = kl_to_prior(vae, q, z)
+        counted = kl
+        if self.settings.free_bits and per_dimension is not None:
+            counted = free_bits(per_dimension, self.settings.free_bits)
+        return reconstruction + beta * counted, _terms(reconstruction, kl, per_dimension)  # Eq. 3 for beta = 1
+
+    def _importance_weighted(
+        self, vae: VAE, x: Tensor, q: Posterior, rng: torch.Generator
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        log_w, reconstruction = log_weights(vae, x, q, self.settings.importance_samples, rng)
+        kl, per_dimension = kl_to_prior(vae, q, q.sample(rng))
+        return -importance_weighted_bound(log_w), _terms(reconstruction, kl, per_dimension)
+
+    def _total_correlation(
+        self, vae: VAE, x: Tensor, q: Posterior, rng: torch.Generator, beta: float
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        z = q.sample(rng)
+        reconstruction = vae.likelihood.negative_log(vae.decoder_output(z), x)
+        parts = total_correlation_terms(z, q.mu, q.logvar, self.n_data, self.settings.tc_estimator)
+        kl, per_dimension = kl_to_prior(vae, q, z)
+        # Chen et al. 2018, Eq. 4 with alpha = gamma = 1.
+        loss = reconstruction + parts.mutual_information + beta * parts.total_correlation + parts.dimension_wise_kl
+        return loss, {**_terms(reconstruction, kl, per_dimension), "total_correlation": parts.total_correlation}
+
+
+def log_weights(vae: VAE, x: Tensor, q: Posterior, k: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Log p(x, z) - log q(z | x) for k latents a picture, [k, B], and the mean reconstruction term [B]."""
+    mu, logvar = (part.expand(k, *part.shape) for part in q)
+    z = mu + torch.exp(0.5 * logvar) * normal(mu.shape, rng)  # [k, B, D]
+    output = vae.decoder_output(z.flatten(0, 1))
+    negative_log_p_x = vae.likelihood.negative_log(output, x.repeat(k, 1, 1, 1)).view(k, len(x))
+    log_w = vae.log_prior(z) - negative_log_p_x - log_diagonal_gaussian(z, mu, logvar)
+    return log_w, negative_log_p_x.mean(dim=0)
+
+
+def kl_to_prior(vae: VAE, q: Posterior, z: Tensor) -> tuple[Tensor, Tensor | None]:
+    """KL(q || p) in nats per image [B], and by dimension [B, D] where the prior has independent ones.
+
+    Closed form for the standard normal; one-sample Monte Carlo, with z from q, for the VampPrior.
+    """
+    if vae.vampprior is not None:
+        return log_diagonal_gaussian(z, q.mu, q.logvar) - vae.log_prior(z), None
+    per_dimension = kl_standard_normal_per_dimension(q.mu, q.logvar)
+    return per_dimension.sum(dim=1), per_dimension
+
+
+def normal(shape: tuple[int, ...] | torch.Size, rng: torch.Generator) -> Tensor:
+    """Standard normal numbers on the generator's device."""
+    return torch.randn(shape, generator=rng, device=rng.device)
+
+
+def _terms(reconstruction: Tensor, kl: Tensor, per_dimension: Tensor | None) -> dict[str, Tensor]:
+    terms = {"reconstruction": reconstruction, "kl": kl}
+    return terms if per_dimension is None else {**terms, "kl_per_dimension": per_dimension}

@@ -1,0 +1,124 @@
+"""The layers that networks are assembled from: linear, convolution, normalisation, activation.
+
+A layer's weights are zero until `initialise` (init.py) fills them, so building a network draws no random number.
+Letters: B batch, I inputs, O outputs, H W picture.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from latentry.settings.network import Activation, Norm
+
+LINEAR_GAIN = 1.0  # for a layer that reads numbers of variance one, without an activation before it
+OUTPUT_GAIN = 0.5  # for a network's last layer: latents and pictures start near zero, the middle of their range
+
+# 1 / sqrt(E[f(n)^2]) for n from N(0, 1): with it a layer behind the activation f keeps the variance at one (He et al.
+# 2015, arXiv:1502.01852, section 2.2, for other activations than relu by quadrature).
+ACTIVATION_GAIN: dict[Activation, float] = {"relu": 2**0.5, "leaky-relu": 1.3868, "silu": 1.6765, "tanh": 1.5925}
+
+_ACTIVATIONS: dict[Activation, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky-relu": nn.LeakyReLU,
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+}
+_LEAK = 0.2  # slope of leaky-relu below zero, as in DCGAN
+_CHANNELS_PER_GROUP = 4  # at least, in a group norm
+_GROUPS = 32  # at most, as in Wu and He 2018 (arXiv:1803.08494)
+
+
+class Layer(nn.Module):
+    """A linear map with a weight [O, ...] and a bias [O].
+
+    Args:
+        shape: of the weight, outputs first.
+        fan_in: how many input numbers one output number is the weighted sum of.
+        gain: standard deviation of an output for inputs of mean square one; 0 starts the layer as the zero map.
+        bias: whether there is one.
+        copies: how many successive output channels start equal (ICNR, see `ShuffleUp`).
+    """
+
+    def __init__(
+        self, shape: tuple[int, ...], *, fan_in: float, gain: float, bias: bool = True, copies: int = 1
+    ) -> None:
+        super().__init__()
+        self.fan_in, self.gain, self.copies = fan_in, gain, copies
+        self.weight = nn.Parameter(torch.zeros(shape))
+        self.bias = nn.Parameter(torch.zeros(shape[0])) if bias else None
+
+    @torch.no_grad()
+    def initialise(self, rng: torch.Generator) -> None:
+        """Uniform weights of variance gain^2 / fan_in and a zero bias; He et al. 2015, Eq. 10."""
+        bound = self.gain * (3 / self.fan_in) ** 0.5
+        outputs, *rest = self.weight.shape
+        drawn = torch.rand(outputs // self.copies, *rest, generator=rng, device=rng.device)
+        self.weight.copy_(((2 * drawn - 1) * bound).repeat_interleave(self.copies, dim=0))
+        if self.bias is not None:
+            self.bias.zero_()
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> Tensor:
+        """The map."""
+
+    def extra_repr(self) -> str:
+        """What `print(network)` shows of the layer."""
+        return f"{tuple(self.weight.shape)}, gain={self.gain:g}, bias={self.bias is not None}"
+
+
+class Linear(Layer):
+    """A fully connected layer, [B, I] to [B, O]; its weight is [O, I]."""
+
+    def __init__(self, inputs: int, outputs: int, *, gain: float, bias: bool = True) -> None:
+        super().__init__((outputs, inputs), fan_in=inputs, gain=gain, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, I] to [B, O]."""
+        return F.linear(x, self.weight, self.bias)
+
+
+class Conv(Layer):
+    """A convolution that keeps the size, zeros beyond the edge; its weight is [O, I, kernel, kernel], kernel odd."""
+
+    def __init__(self, inputs: int, outputs: int, *, kernel: int = 3, gain: float, bias: bool = True) -> None:
+        shape = (outputs, inputs, kernel, kernel)
+        super().__init__(shape, fan_in=inputs * kernel**2, gain=gain, bias=bias)
+        self.padding = kernel // 2
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, I, H, W] to [B, O, H, W]."""
+        return F.conv2d(x, self.weight, self.bias, padding=self.padding)
+
+
+def activation_layer(name: Activation) -> nn.Module:
+    """The nonlinearity of that name."""
+    return nn.LeakyReLU(_LEAK) if name == "leaky-relu" else _ACTIVATIONS[name]()
+
+
+def norm_and_activation(norm: Norm, activation: Activation, channels: int, *, flat: bool = False) -> list[nn.Module]:
+    """What follows a hidden layer (or precedes it, in residual blocks).
+
+    Args:
+        norm: "batch" over the batch and the pixels, "group" over the pixels and a few channels of each picture alone.
+        activation: the nonlinearity.
+        channels: of the input, [B, channels, H, W], or [B, channels] where `flat`.
+        flat: whether the input has no pixels.
+    """
+    nonlinearity = activation_layer(activation)
+    match norm:
+        case "none":
+            return [nonlinearity]
+        case "batch":
+            return [nn.BatchNorm1d(channels) if flat else nn.BatchNorm2d(channels), nonlinearity]
+        case "group":
+            return [nn.GroupNorm(n_groups(channels), channels), nonlinearity]
+
+
+def n_groups(channels: int) -> int:
+    """Most groups, up to 32, that divide the channels and hold at least 4 of them each; 1 where none does."""
+    most = min(_GROUPS, channels // _CHANNELS_PER_GROUP)
+    return next((groups for groups in range(most, 1, -1) if channels % groups == 0), 1)

@@ -1,0 +1,133 @@
+"""One run's settings together, and their strict JSON form."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, get_args, get_origin
+
+from latentry.errors import InputError, unknown_name
+from latentry.settings.data import DataSettings
+from latentry.settings.models import AutoencoderSettings, ModelSettings, SamplerSettings, VAESettings
+from latentry.settings.network import NetworkSettings
+from latentry.settings.training import TrainingSettings
+
+FORMAT = 1
+FAMILIES: dict[str, type[ModelSettings]] = {"autoencoder": AutoencoderSettings, "vae": VAESettings}
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that a run was asked for; with the data, enough to repeat it."""
+
+    recipe: str
+    model: ModelSettings
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+    sampler: SamplerSettings = field(default_factory=SamplerSettings)
+    data: DataSettings = field(default_factory=DataSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+
+    @property
+    def family(self) -> str:
+        """The name of the model family, a key of `FAMILIES`."""
+        return next(name for name, cls in FAMILIES.items() if type(self.model) is cls)
+
+    def to_json(self) -> dict[str, Any]:
+        """Every setting, resolved, as JSON values."""
+        groups = {name: dataclasses.asdict(getattr(self, name)) for name in _GROUPS}
+        return {"format": FORMAT, "recipe": self.recipe, "family": self.family, **groups}
+
+    def with_settings(self, **settings: Any) -> Config:
+        """A copy with some settings replaced, each named alone: `config.with_settings(beta=4, batch=128)`.
+
+        Raises:
+            InputError: a name that no group of settings has (nearest names are offered), or a value it refuses.
+        """
+        owners = {f.name: group for group in _GROUPS for f in dataclasses.fields(getattr(self, group))}
+        changes: dict[str, dict[str, Any]] = {}
+        for name, value in settings.items():
+            if name not in owners:
+                raise unknown_name("setting", name, owners)
+            changes.setdefault(owners[name], {})[name] = value
+        replaced = {group: _replace_checked(getattr(self, group), values) for group, values in changes.items()}
+        return dataclasses.replace(self, **replaced)
+
+
+_GROUPS = ("model", "network", "sampler", "data", "training")
+
+
+def config_from_json(record: dict[str, Any]) -> Config:
+    """The config that `to_json` wrote.
+
+    Raises:
+        InputError: another format, an unknown family or key, or a value of the wrong type.
+    """
+    record = dict(record)
+    if (received := record.pop("format", None)) != FORMAT:
+        raise InputError(f"config has format {received!r}; this version of latentry reads format {FORMAT}")
+    family = record.pop("family", None)
+    if family not in FAMILIES:
+        raise unknown_name("model family", str(family), FAMILIES)
+    recipe = record.pop("recipe", None)
+    if not isinstance(recipe, str):
+        raise InputError(f"config has recipe {recipe!r}; it must be a name")
+    types_of_groups = {
+        "model": FAMILIES[family],
+        "network": NetworkSettings,
+        "sampler": SamplerSettings,
+        "data": DataSettings,
+        "training": TrainingSettings,
+    }
+    for key in record:
+        if key not in types_of_groups:
+            raise unknown_name("key in config", key, types_of_groups)
+    groups: dict[str, Any] = {
+        name: settings_from_json(cls, record.get(name, {}), name) for name, cls in types_of_groups.items()
+    }
+    return Config(recipe=recipe, **groups)
+
+
+def settings_from_json(cls: type[T], record: object, where: str) -> T:
+    """A settings dataclass from a JSON object; unknown keys and wrong types are refused."""
+    if not isinstance(record, dict):
+        raise InputError(f"{where} must be a JSON object, not {record!r}")
+    hints = typing.get_type_hints(cls)
+    for key in record:
+        if key not in hints:
+            raise unknown_name(f"setting in {where}", key, hints)
+    return cls(**{key: _coerce(value, hints[key], f"{where}.{key}") for key, value in record.items()})
+
+
+def _replace_checked(settings: Any, values: dict[str, Any]) -> Any:
+    hints = typing.get_type_hints(type(settings))
+    return dataclasses.replace(settings, **{k: _coerce(v, hints[k], k) for k, v in values.items()})
+
+
+def _coerce(value: Any, hint: Any, where: str) -> Any:
+    """`value` as the type that `hint` declares, from its JSON form; refused where it does not fit."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is types.UnionType or origin is typing.Union:
+        if value is None and type(None) in arguments:
+            return None
+        options = [a for a in arguments if a is not type(None)]
+        exact = [a for a in options if a is type(value)]
+        return _coerce(value, (exact or options)[0], where)
+    if origin is typing.Literal:
+        if value not in arguments:
+            raise unknown_name(f"value for {where}", str(value), [str(a) for a in arguments])
+        return value
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise InputError(f"{where} (={value!r}) must be a list")
+        return tuple(_coerce(item, arguments[0], where) for item in value)
+    if hint is float and type(value) is int:
+        return float(value)
+    if hint is str and type(value) is int:
+        return str(value)
+    if type(value) is not hint:
+        raise InputError(f"{where} (={value!r}) must be of type {hint.__name__}")
+    return value

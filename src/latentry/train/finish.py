@@ -1,0 +1,72 @@
+"""The end of a run: the best weights, the samplers fitted to them, and the model folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from latentry.models.build import Model
+from latentry.models.fit_samplers import fit_samplers
+from latentry.models.folder import save_model
+from latentry.settings.config import Config
+from latentry.train.checkpoint import best_checkpoint, list_checkpoints, load_checkpoint, restore_module
+from latentry.train.rng import derive_seed, rng_for
+from latentry.train.run import Run
+from latentry.train.stream import PictureStream
+
+_N_LATENTS = 20_000  # training pictures whose latents the samplers are fitted to, at most
+_BATCH = 250
+
+
+@torch.no_grad()
+def finish_run(
+    run: Run,
+    config: Config,
+    model: Model,
+    train: PictureStream,
+    held_out: PictureStream,
+    facts: dict[str, Any],
+) -> None:
+    """Write `model/` from the best checkpoint, with samplers fitted to the encoded data.
+
+    Args:
+        run: the run, with at least one checkpoint.
+        config: its settings.
+        model: built as for training; its weights are replaced.
+        train: the pictures whose latents the samplers are fitted to.
+        held_out: the pictures whose latents choose among the samplers; where there are none, every fifth of `train`.
+        facts: what else travels with the model.
+    """
+    checkpoint = best_checkpoint(run.checkpoints) or list_checkpoints(run.checkpoints)[-1]
+    tensors, state = load_checkpoint(checkpoint)
+    restore_module("ema", model, tensors)
+    model.eval()
+    seed = config.training.seed
+    z = _latents(model, train, rng_for(seed, "latents", "train", device=train.device))
+    if len(held_out):
+        z_held_out = _latents(model, held_out, rng_for(seed, "latents", "held-out", device=train.device))
+    else:
+        kept = torch.arange(len(z)) % 5 > 0
+        z, z_held_out = (z[kept], z[~kept]) if len(z) >= 10 else (z, z)
+    if config.sampler.sampler != "prior" and len(z) > 1:
+        with torch.enable_grad():
+            fit_samplers(
+                model.samplers,
+                z,
+                z_held_out,
+                config.sampler,
+                own_log_prob=model.log_prior,
+                seed=derive_seed(seed, "samplers"),
+            )
+    save_model(run.model, model, config, {**facts, "images": state["images"], "held_out_loss": state["score"]})
+
+
+def _latents(model: Model, stream: PictureStream, rng: torch.Generator) -> Tensor:
+    """One latent a picture, drawn where encoding is random, [N, D], of at most `_N_LATENTS` pictures."""
+    n = min(len(stream), _N_LATENTS)
+    encode: Callable[[Tensor, torch.Generator], Tensor] = model.encode_sample
+    return torch.cat([encode(stream.take(rows).x, rng) for rows in np.array_split(np.arange(n), -(-n // _BATCH))])

@@ -1,0 +1,210 @@
+"""The one loop: steps, average, ticks, checkpoints. It knows images and seconds, and nothing of VAEs or GANs."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from latentry.data import to_uint8
+from latentry.losses import active_units
+from latentry.models.contract import Method
+from latentry.settings.config import Config
+from latentry.settings.training import parse_count
+from latentry.train.budget import Budget
+from latentry.train.checkpoint import (
+    list_checkpoints,
+    load_checkpoint,
+    module_tensors,
+    optimiser_tensors,
+    prune,
+    restore_module,
+    restore_optimisers,
+    save_checkpoint,
+)
+from latentry.train.ema import EMA, ema_decay
+from latentry.train.interrupt import StopRequest
+from latentry.train.observer import Observer, Pace, Pictures
+from latentry.train.rng import rng_for
+from latentry.train.run import Run
+from latentry.train.schedule import lr_factor, set_lr
+from latentry.train.stream import PictureStream
+from latentry.train.terms import TermSums, non_finite_error
+
+N_SHOWN = 32  # pictures in the grids
+N_SCORED = 500  # held-out pictures scored at a tick, at most: a tick should not take longer than training between
+_SCORE_BATCH = 100
+_FINITE_EVERY = 50  # steps between looks at whether the loss is finite
+_SAFETY_SECONDS = 600.0  # a checkpoint is written at least this often
+_REFRESH_SECONDS = 0.25
+
+
+@dataclass
+class Position:
+    """How far the loop is; with the tensors, all there is to save."""
+
+    step: int = 0
+    images: int = 0
+    seconds: float = 0.0
+    tick: int = 0
+
+
+@dataclass
+class Loop:
+    """Trains one method in one run folder."""
+
+    run: Run
+    config: Config
+    method: Method
+    train: PictureStream
+    held_out: PictureStream
+    budget: Budget
+    observers: list[Observer]
+    at: Position = field(default_factory=Position)
+
+    def __post_init__(self) -> None:
+        """Prepare what the settings ask for."""
+        self.training = self.config.training
+        self.ema = EMA(self.method.module)
+        self._sums = TermSums()
+        self._saved_at = time.monotonic()
+
+    def resume(self, checkpoint: Path) -> None:
+        """Go back to the state of a checkpoint, and the log with it."""
+        tensors, state = load_checkpoint(checkpoint)
+        restore_module("model", self.method.module, tensors)
+        restore_module("ema", self.ema.module, tensors)
+        restore_optimisers(self.method.optimisers, tensors)
+        self.at = Position(**{name: state[name] for name in ("step", "images", "seconds", "tick")})
+        self.run.rewind_log(self.at.images)
+
+    def __call__(self, stop: StopRequest) -> bool:
+        """Train to the end of the budget; False if a signal asked to stop before, in which case the state is saved."""
+        start, before = time.monotonic(), self.at.seconds
+        refreshed = tick_began = start
+        images_at_tick = self.at.images
+        while (progress := self.budget.progress(self.at.images, self.at.seconds)) < 1:
+            if stop.signal is not None:
+                self._check_finite()
+                self.save(score=None)
+                return False
+            self._step(progress)
+            now = time.monotonic()
+            self.at.seconds = before + now - start
+            rate = (self.at.images - images_at_tick) / (now - tick_began)
+            if now - refreshed > _REFRESH_SECONDS:
+                refreshed = now
+                self._tell_pace(rate)
+            if now - self._saved_at > _SAFETY_SECONDS:
+                self._check_finite()
+                self.save(score=None)
+            if self._tick_is_due():
+                self._tell_pace(rate)
+                self._tick(rate)
+                images_at_tick, tick_began = self.at.images, time.monotonic()
+        return True
+
+    def save(self, score: float | None) -> Path:
+        """Write a checkpoint; one with a score (smaller is better) may become the best one."""
+        tensors = {
+            **module_tensors("model", self.method.module),
+            **module_tensors("ema", self.ema.module),
+            **optimiser_tensors(self.method.optimisers),
+        }
+        state = {**vars(self.at), "score": score}
+        path = save_checkpoint(self.run.checkpoints, tensors, state)
+        prune(self.run.checkpoints, self.training.keep)
+        self._saved_at = time.monotonic()
+        return path
+
+    def _step(self, progress: float) -> None:
+        settings, at = self.training, self.at
+        device = self.train.device
+        set_lr(self.method.optimisers, settings.lr * lr_factor(settings, progress))
+        batch = self.train.step(at.step, settings.batch, settings.seed)
+        rng = rng_for(settings.seed, "step", at.step, 0, device=device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
+            self._sums.add(self.method.step(batch, rng, progress))
+        at.step += 1
+        at.images += settings.batch
+        half_life = parse_count(settings.ema) if settings.ema is not None else 0
+        self.ema.update(ema_decay(settings.batch, half_life, at.images))
+        if at.step % _FINITE_EVERY == 0:
+            self._check_finite()
+
+    def _tick_is_due(self) -> bool:
+        progress = self.budget.progress(self.at.images, self.at.seconds)
+        tick = int(progress * self.training.ticks + 1e-9)
+        due, self.at.tick = tick > self.at.tick, max(tick, self.at.tick)
+        return due
+
+    @torch.no_grad()
+    def _tick(self, rate: float) -> None:
+        self._check_finite()
+        held_out = self._score_held_out()
+        record: dict[str, Any] = {
+            "images": self.at.images,
+            "step": self.at.step,
+            "epoch": round(self.at.images / len(self.train), 3),
+            "seconds": round(self.at.seconds, 3),
+            "images_per_sec": round(rate, 1),
+            "lr": next(iter(self.method.optimisers.values())).param_groups[0]["lr"],
+            "train": self._sums.take(),
+            "held_out": held_out,
+        }
+        self.run.append_log(record)
+        pictures = self._show()
+        for observer in self.observers:
+            observer.ticked(record, pictures)
+        ticks, wanted = self.training.ticks, min(self.training.checkpoints, self.training.ticks)
+        if self.at.tick * wanted // ticks > (self.at.tick - 1) * wanted // ticks:
+            self.save(score=held_out["loss"] if held_out is not None else None)
+
+    def _score_held_out(self) -> dict[str, Any] | None:
+        """The method's terms on held-out pictures, with the averaged weights; None where none are held out."""
+        n = min(len(self.held_out), N_SCORED)
+        if n == 0:
+            return None
+        rng = rng_for(self.training.seed, "held-out", device=self.held_out.device)  # the same noise at every tick
+        parts: dict[str, list[Tensor]] = {}
+        for rows in np.array_split(np.arange(n), -(-n // _SCORE_BATCH)):
+            for name, value in self.method.score(self.ema.module, self.held_out.take(rows), rng).items():
+                parts.setdefault(name, []).append(value)
+        whole = {name: torch.cat(values) for name, values in parts.items()}
+        units = active_units(whole.pop("mu"))
+        means = {name: value.double().mean(dim=0).tolist() for name, value in whole.items()}
+        return {**means, "active_units": int(units.sum())}
+
+    def _show(self) -> Pictures:
+        """Samples of latents, and reconstructions of pictures, that stay the same all run."""
+        model: Any = self.ema.module
+        source = self.held_out if len(self.held_out) else self.train
+        reals = source.take(np.arange(min(N_SHOWN, len(source)))).x
+        samples = None
+        if model.own_prior is not None:
+            rng = rng_for(self.training.seed, "shown", device=self.train.device)
+            samples = to_uint8(model.decode(model.own_prior(N_SHOWN, rng=rng))).cpu().numpy()
+        reconstructions = to_uint8(model.decode(model.encode(reals)))
+        return Pictures(samples, to_uint8(reals).cpu().numpy(), reconstructions.cpu().numpy())
+
+    def _check_finite(self) -> None:
+        if terms := self._sums.not_finite():
+            kept = list_checkpoints(self.run.checkpoints)
+            last = f"the last good checkpoint is {kept[-1]}" if kept else "no checkpoint was written yet"
+            raise non_finite_error(terms, self.method.module, self.at.images, self.training.lr, last)
+
+    def _tell_pace(self, rate: float) -> None:
+        progress = self.budget.progress(self.at.images, self.at.seconds)
+        if self.budget.seconds is not None:
+            left = self.budget.seconds - self.at.seconds
+        else:
+            assert self.budget.images is not None
+            left = (self.budget.images - self.at.images) / max(rate, 1e-9)
+        pace = Pace(progress, self.at.images, rate, max(0.0, left))
+        for observer in self.observers:
+            observer.advanced(pace)

@@ -1,0 +1,168 @@
+"""A run on disk: a numbered folder that is never overwritten, and what stands in it."""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from latentry._version import __version__
+from latentry.errors import InputError
+from latentry.files import read_json, write_file, write_json
+from latentry.settings.config import Config, config_from_json
+
+
+@dataclass(frozen=True)
+class Run:
+    """Paths in one run's folder, as DESIGN.md section 3.4 lays them out."""
+
+    path: Path
+
+    @property
+    def config_file(self) -> Path:
+        """Every resolved setting."""
+        return self.path / "config.json"
+
+    @property
+    def data_file(self) -> Path:
+        """The inspection report and the fingerprint."""
+        return self.path / "data.json"
+
+    @property
+    def log_file(self) -> Path:
+        """One JSON object a tick."""
+        return self.path / "log.jsonl"
+
+    @property
+    def samples(self) -> Path:
+        """Grids as PNG, named by images seen."""
+        return self.path / "samples"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The last k and the best."""
+        return self.path / "checkpoints"
+
+    @property
+    def model(self) -> Path:
+        """What `load()` reads; there once the run has ended."""
+        return self.path / "model"
+
+    def read_config(self) -> Config:
+        """The settings that the run was started with."""
+        return config_from_json(read_json(self.config_file))
+
+    def read_log(self) -> list[dict[str, Any]]:
+        """The log's records, oldest first; a last line that a kill cut short is left out."""
+        if not self.log_file.exists():
+            return []
+        records = []
+        for line in self.log_file.read_text().splitlines():
+            try:
+                records.append(json.loads(line))
+            except json.JSONDecodeError:
+                break
+        return records
+
+    def append_log(self, record: dict[str, Any]) -> None:
+        """Add one record to the log."""
+        with self.log_file.open("a") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def rewind_log(self, images: int) -> None:
+        """Drop the records of after `images` images: a resumed run writes them anew."""
+        kept = [record for record in self.read_log() if record["images"] <= images]
+        write_file(self.log_file, "".join(json.dumps(record) + "\n" for record in kept).encode())
+
+
+def create_run(out: Path, config: Config, data_name: str, report: dict[str, Any], command: list[str]) -> Run:
+    """A new folder in `out`, numbered after those that are there, with its config, environment and data report.
+
+    Raises:
+        InputError: `out` cannot be written to.
+    """
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{config.recipe}-{data_name}").strip("-.")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        run = Run(_claim_number(out, name))
+        run.samples.mkdir()
+        run.checkpoints.mkdir()
+    except OSError as error:
+        raise InputError(f"cannot write to --out {out}: {error.strerror}") from error
+    write_json(run.config_file, config.to_json())
+    write_json(run.path / "environment.json", environment(command))
+    write_json(run.data_file, report)
+    return run
+
+
+def open_run(path: Path) -> Run:
+    """The run in a folder.
+
+    Raises:
+        InputError: there is no such folder, or no run in it.
+    """
+    if not path.is_dir():
+        raise InputError(f"no run at {path}: there is no such folder; `latentry runs` lists the runs here")
+    run = Run(path)
+    if not run.config_file.is_file() or not run.checkpoints.is_dir():
+        raise InputError(f"{path} is not a run: it lacks config.json or checkpoints/; give a folder that `train` made")
+    return run
+
+
+def environment(command: list[str]) -> dict[str, Any]:
+    """What the run depended on beyond its settings: versions, machine, command, git state."""
+    import torch
+
+    packages = ("torch", "numpy", "pillow", "safetensors", "scikit-learn")
+    return {
+        "latentry": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": platform.processor() or platform.machine(),
+        "packages": {name: metadata.version(name) for name in packages},
+        "cpu_threads": torch.get_num_threads(),
+        "cuda": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
+        "mps": torch.backends.mps.is_available(),
+        "command": command,
+        "git": _git_state(),
+    }
+
+
+def _claim_number(out: Path, name: str) -> Path:
+    """Make the folder of the next free number; several processes may do so at once."""
+    while True:
+        taken = [int(match[1]) for path in out.iterdir() if (match := re.match(r"(\d{5,})-", path.name))]
+        number = max(taken, default=-1) + 1
+        folder = out / f"{number:05d}-{name}"
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        # Another process may have made the same number under another name in between: the later name steps aside.
+        same = sorted(path.name for path in out.iterdir() if path.name.startswith(f"{number:05d}-"))
+        if same[0] == folder.name:
+            return folder
+        folder.rmdir()
+
+
+def _git_state() -> dict[str, Any] | None:
+    """Commit and cleanliness of the working folder, where it is a git checkout."""
+    commands = (["git", "rev-parse", "HEAD"], ["git", "status", "--porcelain"])
+    try:
+        commit, status = (subprocess.run(c, capture_output=True, text=True, timeout=10) for c in commands)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    if commit.returncode != 0:
+        return None
+    return {"commit": commit.stdout.strip(), "clean": not status.stdout.strip()}
+
+
+def command_line() -> list[str]:
+    """The command that this process was started with."""
+    return [Path(sys.argv[0]).name, *sys.argv[1:]]

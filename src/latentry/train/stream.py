@@ -1,0 +1,45 @@
+"""The pictures of a step, on the device, as the networks see them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from latentry.data import ImageSet, batch_indices, to_float
+from latentry.models.contract import Batch
+
+
+class PictureStream:
+    """Batches of some pictures of a set; a pure function of the step, so there is no state to save.
+
+    Pictures stay where they are decoded (memory or memory-mapped file), or move to the accelerator as uint8 where they
+    take less than a third of its free memory.
+
+    Args:
+        images: the set.
+        rows: which of its pictures, int64 [N].
+        device: where batches are wanted.
+    """
+
+    def __init__(self, images: ImageSet, rows: np.ndarray, device: torch.device) -> None:
+        self.rows, self.device = rows, device
+        self._host = images.images
+        self._resident: Tensor | None = None
+        if device.type == "cuda" and self._host[:1].nbytes * len(rows) < torch.cuda.mem_get_info(device)[0] / 3:
+            self._resident = torch.from_numpy(self._host[rows]).to(device)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def step(self, step: int, batch: int, seed: int) -> Batch:
+        """The batch of training step `step`, pictures in [-1, 1], [batch, C, H, W]."""
+        return self.take(batch_indices(len(self), batch, seed=seed, step=step))
+
+    def take(self, which: np.ndarray) -> Batch:
+        """The pictures at positions `which` among the stream's own, in [-1, 1]."""
+        if self._resident is not None:
+            pictures = self._resident[torch.from_numpy(which).to(self.device)]
+        else:
+            pictures = torch.from_numpy(self._host[self.rows[which]]).to(self.device)
+        return Batch(to_float(pictures))

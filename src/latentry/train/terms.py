@@ -1,0 +1,42 @@
+"""Sums of loss terms without waiting for the device, and the watch for values that are not finite."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from latentry.errors import InputError
+
+
+class TermSums:
+    """Running sums of the terms that a method returns, each a scalar or one value a latent dimension."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self._n = 0
+
+    def add(self, terms: dict[str, Tensor]) -> None:
+        """Add one step's means."""
+        for name, value in terms.items():
+            self._sums[name] = self._sums[name] + value if name in self._sums else value
+        self._n += 1
+
+    def take(self) -> dict[str, list[float] | float]:
+        """The means since the last call."""
+        means = {name: (value.double() / self._n).tolist() for name, value in self._sums.items()}
+        self._sums, self._n = {}, 0
+        return means
+
+    def not_finite(self) -> list[str]:
+        """The names of terms whose sum is not finite."""
+        return [name for name, value in self._sums.items() if not bool(torch.isfinite(value).all())]
+
+
+def non_finite_error(terms: list[str], module: nn.Module, images: int, lr: float, last: str) -> InputError:
+    """The error that ends a run: which terms and which weights, and what to change."""
+    weights = [n for n, w in module.named_parameters() if not bool(torch.isfinite(w).all())]
+    which = f"; first non-finite weights: {weights[0]} (of {len(weights)})" if weights else ""
+    return InputError(
+        f"training became non-finite by image {images}: loss term {', '.join(terms)}{which}; {last}; "
+        f"try --lr {lr / 3:.1g} (now {lr:g}) or --clip 1"
+    )

@@ -1,0 +1,188 @@
+"""Every refusal: one line on standard error, exit status 2, nothing written and nothing lost."""
+
+import json
+import shutil
+import struct
+import sys
+import zipfile
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import latentry
+from latentry.cli import main
+
+
+@pytest.fixture
+def refuse(tmp_path, monkeypatch, capsys):
+    """Call the command, check that it refuses, and return its line."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        before = sorted(tmp_path.rglob("*"))
+        monkeypatch.setattr(sys, "argv", ["latentry", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        output = capsys.readouterr()
+        assert end.value.code == 2, output
+        line = output.err.strip()
+        assert line.startswith("latentry: ")
+        assert "\n" not in line
+        cache = tmp_path / "cache"
+        after = sorted(p for p in tmp_path.rglob("*") if cache not in (p, *p.parents))
+        assert after == [p for p in before if cache not in (p, *p.parents)], "something was written"
+        return line
+
+    return call
+
+
+def picture(path, size=(16, 16), colour=(200, 100, 50)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, colour).save(path)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Six good pictures."""
+    for i in range(6):
+        picture(tmp_path / "pictures" / f"{i}.png", colour=(40 * i, 100, 50))
+    return tmp_path / "pictures"
+
+
+def test_no_such_path(refuse):
+    assert "nowhere" in refuse("train", "vae", "--data", "nowhere")
+
+
+def test_empty_folder_and_folder_without_pictures(refuse, tmp_path):
+    (tmp_path / "empty").mkdir()
+    refuse("train", "vae", "--data", "empty")
+    (tmp_path / "empty" / "notes.txt").write_text("hello")
+    assert "picture" in refuse("train", "vae", "--data", "empty")
+
+
+def test_all_pictures_corrupt(refuse, tmp_path):
+    (tmp_path / "bad").mkdir()
+    for i in range(3):
+        (tmp_path / "bad" / f"{i}.jpg").write_bytes(b"no picture at all")
+    assert "3" in refuse("train", "vae", "--data", "bad")
+
+
+def test_labels_that_name_missing_files(refuse, folder):
+    rows = "\n".join(f"{i}.png,{i % 2}" for i in range(6))
+    (folder / "labels.csv").write_text(f"file,smiling\n{rows}\ngone.png,1\n")
+    assert "gone.png" in refuse("train", "vae", "--data", folder)
+
+
+def test_labels_of_unequal_columns(refuse, folder):
+    (folder / "labels.csv").write_text("file,smiling\n0.png,1\n1.png,1,0\n")
+    assert "line 3" in refuse("train", "vae", "--data", folder)
+
+
+def test_size_that_the_network_cannot_build(refuse, folder):
+    line = refuse("train", "vae", "--data", folder, "--size", "30", "--stages", "2")
+    assert "28" in line
+    assert "32" in line
+    assert "36" in refuse("train", "vae", "--data", folder, "--size", "37")
+
+
+def test_unknown_names_offer_the_nearest(refuse, folder):
+    assert "did you mean train" in refuse("trian", "vae")
+    assert "did you mean" in refuse("train", "vea", "--data", folder)
+    assert "--batch" in refuse("train", "vae", "--bathc", "3")
+    assert "'none', 'batch', 'group'" in refuse("train", "vae", "--norm", "layer")
+    assert "invalid literal" in refuse("train", "vae", "--batch", "many")
+    assert "must be at least 1" in refuse("train", "vae", "--batch", "0")
+    refuse("train")
+
+
+def test_not_a_run(refuse, tmp_path):
+    (tmp_path / "other").mkdir()
+    assert "not a run" in refuse("train", "--resume", "other")
+    assert "not a run" in refuse("sample", "other")
+    assert "no run" in refuse("sample", "nowhere")
+    refuse("runs", "nowhere")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run with two checkpoints."""
+    out = tmp_path_factory.mktemp("trained")
+    pictures = np.random.default_rng(0).integers(0, 255, (40, 1, 8, 8), dtype=np.uint8)
+    np.save(out / "pictures.npy", pictures)
+    return latentry.train(
+        "vae", out / "pictures.npy", out=out, backbone="mlp", hidden=(16,), latent=2, images="200", batch=20, ticks=2,
+        second_stage_steps=2, mixture_components=1,
+    ).path  # fmt: skip
+
+
+def copied(trained, tmp_path):
+    return shutil.copytree(trained, tmp_path / "run")
+
+
+def test_checkpoint_with_flipped_bytes(refuse, trained, tmp_path):
+    run = copied(trained, tmp_path)
+    newest = sorted((run / "checkpoints").iterdir())[-1] / "state.safetensors"
+    content = bytearray(newest.read_bytes())
+    content[-5] ^= 1
+    newest.write_bytes(content)
+    assert "damaged" in refuse("train", "--resume", run)
+
+
+def test_model_with_flipped_bytes(refuse, trained, tmp_path):
+    run = copied(trained, tmp_path)
+    weights = run / "model" / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-5] ^= 1
+    weights.write_bytes(content)
+    assert "damaged" in refuse("sample", run)
+
+
+def test_config_of_another_version_or_with_unknown_keys(refuse, trained, tmp_path):
+    run = copied(trained, tmp_path)
+    config = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(json.dumps({**config, "format": 7}))
+    assert "format 7" in refuse("train", "--resume", run)
+    config["training"]["learning_rate"] = 3
+    (run / "config.json").write_text(json.dumps(config))
+    assert "learning_rate" in refuse("train", "--resume", run)
+
+
+def test_resume_keeps_what_is_trained(refuse, trained, tmp_path):
+    run = copied(trained, tmp_path)
+    assert "model settings" in refuse("train", "--resume", run, "--latent", "3")
+    assert "data settings" in refuse("train", "--resume", run, "--data", "digits")
+
+
+def test_sampling_with_what_the_model_has_not(refuse, trained):
+    assert "mixture" in refuse("sample", trained, "--sampler", "mixtrue", "-o", "x.png")
+    assert "0-15" in refuse("sample", trained, "--seeds", "3-1", "-o", "x.png")
+    assert "at least 1" in refuse("sample", trained, "-n", "0", "-o", "x.png")
+    assert ".png" in refuse("sample", trained, "-o", "x.gif")
+
+
+def test_zip_with_parent_names(refuse, tmp_path):
+    picture(tmp_path / "a.png")
+    with zipfile.ZipFile(tmp_path / "evil.zip", "w") as archive:
+        archive.write(tmp_path / "a.png", "../a.png")
+    assert "../a.png" in refuse("train", "vae", "--data", "evil.zip")
+
+
+def test_decompression_bomb(refuse, tmp_path):
+    (tmp_path / "bombs").mkdir()
+    ihdr = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
+    chunks = [(b"IHDR", ihdr), (b"IDAT", zlib.compress(b"\0" * 10_000_000, 9)), (b"IEND", b"")]
+    body = b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
+    )
+    (tmp_path / "bombs" / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + body)
+    refuse("train", "vae", "--data", "bombs")
+
+
+def test_device_and_precision_that_are_not_there(refuse, folder):
+    assert "device" in refuse("train", "vae", "--data", folder, "--device", "abacus")
+
+
+def test_nothing_to_look_at(refuse):
+    assert "--environment" in refuse("doctor")

@@ -1,0 +1,97 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from sklearn.mixture import GaussianMixture as Reference
+
+from latentry.errors import InputError
+from latentry.models.fit_samplers import fit_mixture, fit_samplers
+from latentry.models.sampler import GaussianMixture, Samplers
+from latentry.models.second_stage import TwoStage
+from latentry.nn import initialise
+from latentry.settings.models import SamplerSettings
+
+
+def two_clusters(n, seed=0):
+    rng = torch.Generator().manual_seed(seed)
+    side = torch.randint(2, (n, 1), generator=rng) * 8.0 - 4.0
+    return torch.cat([side + torch.randn(n, 1, generator=rng), 0.1 * torch.randn(n, 2, generator=rng)], dim=1)
+
+
+def test_mixture_density_is_scikit_learns():
+    z = two_clusters(500)
+    ours = fit_mixture(z, components=2, seed=3)
+    reference = Reference(2)
+    reference.weights_ = ours.log_weights.exp().double().numpy()
+    reference.means_ = ours.means.double().numpy()
+    covariances = (ours.scale_tril @ ours.scale_tril.mT).double().numpy()
+    reference.precisions_cholesky_ = np.linalg.cholesky(np.linalg.inv(covariances))
+    expected = reference.score_samples(z.double().numpy())
+    np.testing.assert_allclose(ours.log_prob(z, torch.Generator()).numpy(), expected, atol=1e-3)
+
+
+def test_mixture_finds_the_clusters_and_draws_from_them():
+    mixture = fit_mixture(two_clusters(2000), components=2, seed=0)
+    assert sorted(round(m) for m in mixture.means[:, 0].tolist()) == [-4, 4]
+    drawn = mixture.draw(4000, rng=torch.Generator().manual_seed(1))
+    assert (drawn[:, 0] > 0).float().mean().item() == pytest.approx(0.5, abs=0.05)
+    assert drawn[:, 1].std().item() == pytest.approx(0.1, abs=0.01)
+    assert (drawn[:, 0].abs() - 4).std().item() == pytest.approx(1.0, abs=0.06)
+
+
+def test_standard_normal_component_density():
+    mixture = GaussianMixture(1, 2)
+    at_zero = mixture.log_prob(torch.zeros(1, 2), torch.Generator()).item()
+    assert at_zero == pytest.approx(-math.log(2 * math.pi), abs=1e-6)
+
+
+def test_second_stage_beats_the_standard_normal_where_latents_are_not_normal():
+    """Two clusters: entropy of one standard normal's fit is far from theirs; the bound must get most of the way."""
+    z, held_out = two_clusters(2000), two_clusters(500, seed=9)
+    rng = torch.Generator().manual_seed(0)
+    second = TwoStage(latent=3, units=64)
+    initialise(second, rng)
+    second.fit(z, steps=800, rng=rng)
+    with torch.no_grad():
+        bound = second.log_prob(held_out, rng).mean().item()
+        drawn = second.draw(2000, rng=rng)
+    exact = math.log(0.5) - 1.5 * math.log(2 * math.pi) - 2 * math.log(0.1) - 1.5  # of the true law, to 0.01
+    single_gaussian = -1.5 * math.log(2 * math.pi) - math.log(math.sqrt(17)) - 2 * math.log(0.1) - 1.5
+    assert single_gaussian < bound < exact + 0.1
+    assert (drawn[:, 0].abs() < 1).float().mean() < 0.1  # few between the clusters
+
+
+def normal_log_prob(z):
+    return torch.distributions.Normal(0.0, 1.0).log_prob(z).sum(dim=1)
+
+
+def test_the_prior_is_chosen_where_latents_follow_it_and_another_where_not():
+    settings = SamplerSettings(mixture_components=5, second_stage_steps=50, second_stage_units=16)
+    rng = torch.Generator().manual_seed(0)
+    normal, normal_held_out = torch.randn(400, 3, generator=rng), torch.randn(200, 3, generator=rng)
+    samplers = Samplers(3)
+    fit_samplers(samplers, normal, normal_held_out, settings, own_log_prob=normal_log_prob, seed=0)
+    assert samplers.chosen == "prior"
+    assert set(samplers.scores) == {"prior", "mixture", "two-stage"}
+    samplers = Samplers(3)
+    fit_samplers(samplers, two_clusters(400), two_clusters(200, 1), settings, own_log_prob=normal_log_prob, seed=0)
+    assert samplers.chosen == "mixture"
+
+
+def test_few_latents_bear_few_components():
+    assert len(fit_mixture(torch.randn(12, 5), components=10, seed=0).means) == 2
+    assert len(fit_mixture(torch.randn(2, 5), components=10, seed=0).means) == 1
+
+
+def test_an_autoencoder_has_no_prior():
+    samplers = Samplers(2)
+    with pytest.raises(InputError, match="no sampler"):
+        samplers.draw(1, own=None, rng=torch.Generator())
+    with pytest.raises(InputError, match="sampler=prior"):
+        fit_samplers(
+            samplers, torch.randn(9, 2), torch.randn(9, 2), SamplerSettings(sampler="prior"), own_log_prob=None, seed=0
+        )
+    samplers.fitted["mixture"] = GaussianMixture(1, 2)
+    with pytest.raises(InputError, match="did you mean mixture"):
+        samplers.draw(1, own=None, rng=torch.Generator(), name="mixtures")

@@ -1,0 +1,181 @@
+"""The Python side as its users call it: arrays, data sets, networks of their own, load and sample."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import latentry
+
+SMALL = {"images": "400", "batch": 20, "ticks": 2, "second_stage_steps": 3, "mixture_components": 2, "latent": 3}
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    """Bright squares somewhere on dark ground."""
+    rng = np.random.default_rng(0)
+    pictures = np.full((120, 1, 12, 12), 20, np.uint8)
+    for picture, (y, x) in zip(pictures, rng.integers(0, 8, (120, 2)), strict=True):
+        picture[:, y : y + 4, x : x + 4] = 230
+    return pictures
+
+
+@pytest.fixture(scope="module", params=["vae", "autoencoder"])
+def run(request, pictures, tmp_path_factory):
+    return latentry.train(request.param, pictures, out=tmp_path_factory.mktemp("runs"), **SMALL)
+
+
+def test_a_run_leaves_what_the_readme_says(run):
+    names = {path.name for path in run.path.iterdir()}
+    assert names >= {
+        "config.json", "environment.json", "data.json", "log.jsonl", "samples", "checkpoints", "model", "samples.png",
+        "report.html",
+    }  # fmt: skip
+    assert sorted(p.name for p in (run.path / "model").iterdir()) == ["README.md", "config.json", "model.safetensors"]
+    assert [record["images"] for record in run.log] == [200, 400]
+    assert not [path for path in run.path.rglob("*") if path.suffix in (".pt", ".pth", ".pkl", ".bin")]
+
+
+def test_every_vae_log_has_its_terms(pictures, tmp_path):
+    record = latentry.train("vae", pictures, out=tmp_path, **SMALL).log[-1]
+    for part in (record["train"], record["held_out"]):
+        assert part["loss"] == pytest.approx(part["reconstruction"] + part["kl"], rel=1e-4)
+        assert sum(part["kl_per_dimension"]) == pytest.approx(part["kl"], rel=1e-4)
+        assert len(part["kl_per_dimension"]) == 3
+    assert 0 <= record["held_out"]["active_units"] <= 3
+
+
+def test_the_same_seed_is_the_same_picture_whatever_the_batch(run):
+    model = run.load()
+    many = model.sample(50)
+    assert many.dtype == np.uint8
+    assert many.shape == (50, 1, 12, 12)
+    for seed in (0, 31, 32, 49):
+        assert np.array_equal(model.sample(seeds=[seed])[0], many[seed])
+    assert np.array_equal(model.sample(seeds=[49, 3, 3]), many[[49, 3, 3]])
+    assert not np.array_equal(many[0], many[1])
+    assert model.sample(0).shape == (0, 1, 12, 12)
+
+
+def test_encoding_does_not_depend_on_neighbours_and_is_deterministic(run, pictures):
+    model = run.load()
+    z = model.encode(pictures)
+    assert z.shape == (120, 3)
+    assert np.array_equal(model.encode(pictures[77:78])[0], z[77])
+    assert np.array_equal(model.reconstruct(pictures[:5]), model.decode(z[:5]))
+
+
+def test_truncation_draws_latents_to_their_mean(run):
+    model = run.load()
+    spread = [model.latents(range(200), truncation=t).std(axis=0).mean() for t in (0.0, 0.5, 1.0)]
+    assert spread[0] == pytest.approx(0, abs=1e-6)
+    assert spread[1] == pytest.approx(spread[2] / 2, rel=1e-4)
+
+
+def test_pictures_that_do_not_fit_the_model_are_refused(run, pictures):
+    model = run.load()
+    with pytest.raises(latentry.InputError, match="uint8"):
+        model.encode(pictures.astype(np.float32))
+    with pytest.raises(latentry.InputError, match="12, 12"):
+        model.encode(pictures[:, :, :8])
+    with pytest.raises(latentry.InputError, match="decodes"):
+        model.decode(np.zeros((2, 7), np.float32))
+
+
+def test_the_model_folder_alone_is_enough(run, tmp_path):
+    import shutil
+
+    moved = shutil.copytree(run.path / "model", tmp_path / "elsewhere")
+    assert np.array_equal(latentry.load(moved).sample(4), run.load().sample(4))
+    record = json.loads((moved / "config.json").read_text())
+    assert record["image"] == {"channels": 1, "height": 12, "width": 12, "range": [-1, 1]}
+
+
+def test_a_run_without_an_end_gives_its_newest_checkpoint(pictures, tmp_path):
+    import shutil
+
+    run = latentry.train("vae", pictures, out=tmp_path, **SMALL)
+    shutil.rmtree(run.path / "model")
+    assert latentry.load(run.path).sample(2).shape == (2, 1, 12, 12)
+
+
+class Pairs(torch.utils.data.Dataset):
+    """A data set of the user's own: (picture in [0, 1], label) pairs."""
+
+    def __init__(self, pictures):
+        self.pictures = pictures
+
+    def __len__(self):
+        return len(self.pictures)
+
+    def __getitem__(self, index):
+        return torch.from_numpy(self.pictures[index]).float() / 255, int(index % 3)
+
+
+def test_a_users_own_data_set_and_networks(pictures, tmp_path):
+    encoder = nn.Sequential(nn.Flatten(), nn.Linear(144, 6))
+    decoder = nn.Sequential(nn.Linear(3, 144), nn.Unflatten(1, (1, 12, 12)))
+    before = encoder[1].weight.detach().clone()
+    own = {"encoder": encoder, "decoder": decoder}
+    run = latentry.train("vae", Pairs(pictures), out=tmp_path, **own, **SMALL)
+    assert not torch.equal(encoder[1].weight, before)
+    fresh = {"encoder": nn.Sequential(nn.Flatten(), nn.Linear(144, 6)), "decoder": decoder}
+    assert latentry.load(run.path, **fresh).sample(2).shape == (2, 1, 12, 12)
+    with pytest.raises(latentry.InputError, match="own encoder"):
+        latentry.load(run.path)
+    array = latentry.train("vae", pictures, out=tmp_path, **SMALL)
+    assert latentry.open_images(Pairs(pictures)).images.tobytes() == pictures.tobytes()
+    assert array.log[-1]["images"] == run.log[-1]["images"]
+
+
+def test_training_neither_reads_nor_sets_the_global_seed(pictures, tmp_path):
+    results = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        np.random.seed(seed)  # noqa: NPY002
+        before = torch.get_rng_state()
+        results.append(latentry.train("vae", pictures, out=tmp_path, **SMALL))
+        assert torch.equal(torch.get_rng_state(), before)
+    weights = [(r.path / "model" / "model.safetensors").read_bytes() for r in results]
+    assert weights[0] == weights[1]
+
+
+def test_runs_are_never_overwritten(pictures, tmp_path):
+    paths = [latentry.train("vae", pictures, out=tmp_path, **SMALL).path for _ in range(2)]
+    assert [path.name[:6] for path in paths] == ["00000-", "00001-"]
+
+
+def test_the_first_value_that_is_not_finite_stops_the_run(pictures, tmp_path):
+    with pytest.raises(latentry.InputError, match=r"non-finite.*loss.*--lr"):
+        latentry.train("vae", pictures, out=tmp_path, **{**SMALL, "lr": 1e30, "images": "4k"})
+    [run] = tmp_path.iterdir()
+    assert not (run / "model").exists()
+
+
+def test_the_readmes_python_runs(tmp_path, monkeypatch):
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    [block] = re.findall(r"```python\n(.*?)```", readme, flags=re.S)
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    exec(block, names)
+    assert names["pictures"].shape == (16, 1, 8, 8)
+    assert names["latents"].shape[0] == 16
+
+
+@pytest.mark.parametrize(
+    "recipe", [name for name in latentry.RECIPES if not name.startswith("foster")] + ["foster-vae-faces"]
+)
+def test_every_recipe_trains_resumes_and_samples(recipe, tmp_path):
+    pictures = np.random.default_rng(0).integers(0, 256, (80, 3, 16, 16), dtype=np.uint8)
+    small = {
+        "images": "64", "epochs": None, "batch": 16, "ticks": 2, "second_stage_steps": 2, "mixture_components": 1,
+        "width": 4, "size": "16" if "foster" not in recipe else "32",
+    }  # fmt: skip
+    run = latentry.train(recipe, pictures, out=tmp_path, **small)
+    assert all(np.isfinite(record["train"]["loss"]) for record in run.log)
+    assert run.load().sample(2).dtype == np.uint8
+    assert latentry.resume(run.path, pictures).finished
