@@ -29,9 +29,7 @@ def main() -> None:
     settings = {**work.settings, "epochs": float(work.epochs), "ticks": work.epochs, "checkpoints": 1}
     with tempfile.TemporaryDirectory() as folder:
         images = open_images(random_pictures(work))
-        run = latentry.train(
-            work.recipe, images, out=folder, holdout=0.0, sampler="prior", **{**settings, **own}
-        )
+        run = latentry.train(work.recipe, images, out=folder, holdout=0.0, sampler="prior", **{**settings, **own})
         rates = [record["images_per_sec"] for record in run.log]
     flops = flops_per_image(work)
     peak = matmul_flops_per_sec()

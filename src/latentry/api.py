@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from latentry.data import BUILT_IN, ImageSet, Source, holdout_indices, open_images, to_float
+from latentry.data import ImageSet, holdout_indices, open_images, to_float
+from latentry.data.builtin import NAMES as BUILT_IN
 from latentry.errors import InputError
 from latentry.files import read_json
 from latentry.models.build import build_method, build_model, initialise_model
@@ -25,16 +26,16 @@ from latentry.settings.config import Config
 from latentry.settings.data import Channels
 from latentry.settings.recipes import find_recipe
 from latentry.settings.specs import ImageSpec
-from latentry.train.budget import resolve_budget
-from latentry.train.checkpoint import best_checkpoint, list_checkpoints, load_checkpoint, restore_module
-from latentry.train.device import pick_device
-from latentry.train.finish import finish_run
-from latentry.train.interrupt import stop_on_signal
-from latentry.train.loop import Loop
-from latentry.train.observer import Observer
-from latentry.train.rng import rng_for
-from latentry.train.run import Run, command_line, create_run, open_run
-from latentry.train.stream import PictureStream
+from latentry.training.budget import resolve_budget
+from latentry.training.checkpoint import best_checkpoint, list_checkpoints, load_checkpoint, restore_module
+from latentry.training.device import pick_device
+from latentry.training.finish import finish_run
+from latentry.training.interrupt import stop_on_signal
+from latentry.training.loop import Loop
+from latentry.training.observer import Observer
+from latentry.training.rng import rng_for
+from latentry.training.run import Run, command_line, create_run, open_run
+from latentry.training.stream import PictureStream
 
 _BUILT_IN_SECONDS = 60.0
 _OWN_DATA_SECONDS = 600.0
@@ -65,7 +66,7 @@ class TrainingResult:
 
 def train(
     recipe: str | Config = "vae",
-    data: Source | ImageSet | None = None,
+    data: Any = None,
     *,
     out: Path | str = "runs",
     encoder: nn.Module | None = None,
@@ -105,7 +106,7 @@ def train(
 
 def resume(
     path: Path | str,
-    data: Source | ImageSet | None = None,
+    data: Any = None,
     *,
     encoder: nn.Module | None = None,
     decoder: nn.Module | None = None,
@@ -178,7 +179,7 @@ def load(
     return TrainedModel(model.requires_grad_(False), config, {"data": record["name"]}, where, path)
 
 
-def open_config_images(config: Config, source: Source) -> ImageSet:
+def open_config_images(config: Config, source: Any) -> ImageSet:
     """The pictures in `source` at the size and with the channels that the config asks for."""
     data = config.data
     return open_images(source, size=data.size_px, channels=data.channels, fit=data.fit)

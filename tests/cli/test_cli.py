@@ -9,7 +9,6 @@ from PIL import Image
 from latentry.cli import VERBS, run
 
 
-
 @pytest.mark.parametrize("arguments", [["--help"], *([verb, "--help"] for verb in VERBS), ["train", "vae", "--help"]])
 def test_help_imports_no_torch(arguments):
     """What makes help slow is what it imports; seconds are measured in benchmarks, not here."""
@@ -38,6 +37,11 @@ def trained(tmp_path_factory):
     return path
 
 
+def read(path):
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
 def test_train_ends_with_paths_and_three_commands(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     run(["train", "vae", "--data", "digits", "--images", "200", "--batch", "50", "--ticks", "1",
@@ -50,12 +54,12 @@ def test_train_ends_with_paths_and_three_commands(tmp_path, monkeypatch, capsys)
 
 def test_sample_writes_grid_pixels_or_files(trained, tmp_path, capsys):
     run(["sample", str(trained), "--seeds", "0-2,7", "-o", str(tmp_path / "grid.png"), "--columns", "4"])
-    assert Image.open(tmp_path / "grid.png").size == (4 * 48 + 3 * 2, 48)  # small pictures are enlarged to be seen
+    assert read(tmp_path / "grid.png").shape == (48, 4 * 48 + 3 * 2, 3)  # small pictures are enlarged to be seen
     run(["sample", str(trained), "-n", "3", "-o", str(tmp_path / "pixels.npy"), "--json"])
     pixels = np.load(tmp_path / "pixels.npy")
     assert pixels.shape == (3, 3, 16, 16)
     run(["sample", str(trained), "--seeds", "2", "-o", str(tmp_path / "files")])
-    one = np.asarray(Image.open(tmp_path / "files" / "seed-000002.png"))
+    one = read(tmp_path / "files" / "seed-000002.png")
     assert np.array_equal(one.transpose(2, 0, 1), pixels[2])
     record = json.loads(capsys.readouterr().out.splitlines()[1])
     assert record["seeds"] == [0, 1, 2]

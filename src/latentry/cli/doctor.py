@@ -60,8 +60,8 @@ def look_around() -> dict[str, Any]:
     import torch
 
     from latentry.data import cache_folder
-    from latentry.train.device import pick_device
-    from latentry.train.run import environment
+    from latentry.training.device import pick_device
+    from latentry.training.run import environment
 
     a = torch.ones(1024, 1024)
     torch.mm(a, a)

@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
     flags = parse_flags(RunsFlags, arguments, prog="latentry runs", description="List the runs here.")
     if not flags.out.is_dir():
         raise InputError(f"no runs at {flags.out}: there is no such folder; `latentry train vae` makes one")
-    from latentry.train.run import open_run
+    from latentry.training.run import open_run
 
     rows = []
     for path in sorted(flags.out.iterdir()):

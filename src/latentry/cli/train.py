@@ -70,7 +70,7 @@ def _starting_config(recipe: str | None, rest: list[str]) -> Config:
     """The settings that flags are laid over: those of --resume, of --config, or of the recipe."""
     resumed, given = _value_of("--resume", rest), _value_of("--config", rest)
     if resumed is not None:
-        from latentry.train.run import open_run
+        from latentry.training.run import open_run
 
         return open_run(Path(resumed)).read_config()
     if given is not None:
@@ -103,7 +103,7 @@ def _train(config: Config, flags: RunFlags) -> int:
     from rich.console import Console
 
     import latentry.api as api
-    from latentry.report.console import ConsoleObserver
+    from latentry.report.console import ConsoleObserver, data_summary
 
     console = Console(stderr=flags.json, quiet=flags.json)
     observers = [ConsoleObserver(console)]
@@ -111,7 +111,7 @@ def _train(config: Config, flags: RunFlags) -> int:
         result = api.resume(flags.resume, observers=observers, config=config)
     else:
         images = api.open_config_images(config, config.data.data)
-        console.print(*images.report.summary(), sep="\n", highlight=False, soft_wrap=True)
+        console.print(*data_summary(images), sep="\n", highlight=False, soft_wrap=True)
         result = api.train(config, images, out=flags.out, observers=observers)
     if flags.json:
         sys.stdout.write(json.dumps(_as_json(result)) + "\n")

@@ -98,23 +98,27 @@ class NumpySource:
     def contents(self) -> Contents:
         """The arrays; an .npy file is memory-mapped."""
         try:
-            loaded = np.load(self.path, mmap_mode="r", allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                return array_contents(loaded, None, self.where)
-            with loaded:
-                pictures = next((name for name in _IMAGES if name in loaded.files), None)
-                if pictures is None:
-                    raise InputError(
-                        f"{self.where} has the arrays {', '.join(loaded.files) or 'none'}; name the pictures 'images'"
-                    )
-                labels = next((loaded[name] for name in _LABELS if name in loaded.files), None)
-                return array_contents(loaded[pictures], labels, self.where)
+            with self.path.open("rb") as file:
+                if file.read(6) == b"\x93NUMPY":
+                    return array_contents(np.lib.format.open_memmap(self.path, mode="r"), None, self.where)
+                file.seek(0)
+                with np.load(file, allow_pickle=False) as arrays:
+                    return self._named(arrays)
         except InputError:
             raise
         except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
             raise InputError(
                 f"cannot read {self.where} as numpy arrays: {error}; objects need pickle, which is refused"
             ) from error
+
+    def _named(self, arrays: np.lib.npyio.NpzFile) -> Contents:
+        """Pictures and labels by the names of an .npz file's arrays."""
+        pictures = next((name for name in _IMAGES if name in arrays.files), None)
+        if pictures is None:
+            found = ", ".join(arrays.files) or "none"
+            raise InputError(f"{self.where} has the arrays {found}; name the pictures 'images'")
+        labels = next((arrays[name] for name in _LABELS if name in arrays.files), None)
+        return array_contents(arrays[pictures], labels, self.where)
 
 
 def array_contents(pictures: np.ndarray, labels: np.ndarray | None, where: str) -> Contents:

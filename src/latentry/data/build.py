@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from latentry.data.contents import Pictures
-from latentry.data.decode import Channels, Facts, Fit, Policy, decode, read_facts
+from latentry.data.decode import Facts, Policy, decode, read_facts
 from latentry.data.duplicates import pixel_digests
 from latentry.data.labels import Labels
 from latentry.data.workers import Workers, chunks, n_workers
 from latentry.errors import InputError
+from latentry.settings.data import Channels, Fit
 
 Progress = Callable[[int, int], None]
 """Called with how many pictures are decoded, of how many."""

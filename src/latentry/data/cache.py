@@ -10,6 +10,7 @@ import shutil
 import sys
 import time
 import uuid
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -58,11 +59,11 @@ def load(entry: Path) -> Decoded | None:
     try:
         meta = json.loads((entry / "meta.json").read_bytes())
         images = np.load(entry / "images.npy", mmap_mode="r")
-        with np.load(entry / "labels.npz") as file:
-            arrays = dict(file.items())
+        with (entry / "labels.npz").open("rb") as file, np.load(file) as npz:
+            arrays = dict(npz.items())
         names = tuple((entry / "names.txt").read_text("utf-8", "surrogateescape").split("\0"))
         digests = np.load(entry / "digests.npy")
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
     if list(images.shape) != meta["shape"] or len(digests) != len(images) != 0 or len(names) != len(images):
         return None

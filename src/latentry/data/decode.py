@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import IO, Literal, NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from latentry.errors import InputError
-
-Channels = Literal["auto", "grey", "rgb", "rgba"]
-Fit = Literal["crop", "pad", "stretch"]
+from latentry.settings.data import Fit
 
 MAX_PIXELS = 180_000_000  # a picture that claims more is refused as a decompression bomb
 _GREY_MODES = {"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"}

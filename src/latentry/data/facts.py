@@ -141,7 +141,8 @@ def make_report(
 def with_labels(report: Report, labels: Labels | None, split: np.ndarray | None) -> Report:
     """The report with what these labels say."""
     classes, attributes, numbers = (labels.classes, labels.attributes, labels.numbers) if labels else (None,) * 3
-    changes: dict[str, Any] = {"n_held_out": None if split is None else int(split.sum())}
+    changes: dict[str, Any] = {"classes": None, "attributes": None, "numbers": None}
+    changes["n_held_out"] = None if split is None else int(split.sum())
     if classes is not None:
         counts = np.bincount(classes.values, minlength=len(classes.names)).tolist()
         changes["classes"] = dict(zip(classes.names, counts, strict=True))

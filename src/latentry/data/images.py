@@ -12,12 +12,12 @@ import numpy as np
 from latentry.data import build
 from latentry.data.cache import Decoded, cache_folder, cache_key, commit, load, new_entry, write_tables
 from latentry.data.contents import Contents, Source, Stamp
-from latentry.data.decode import Channels, Fit
 from latentry.data.duplicates import pixel_digests
 from latentry.data.facts import Report, Skipped, make_report, report_from_json, with_labels
 from latentry.data.labels import Labels
 from latentry.data.sources import open_source
 from latentry.errors import InputError, unknown_name
+from latentry.settings.data import Channels, Fit
 from latentry.settings.specs import ImageSpec
 
 

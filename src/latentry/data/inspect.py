@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from latentry.data.decode import Channels, Fit
 from latentry.data.duplicates import exact_groups, near_groups, pixel_digests
 from latentry.data.facts import Duplicates, Report
 from latentry.data.images import ImageSet, open_images
+from latentry.settings.data import Channels, Fit
 
 _MANY_COPIES = 0.01
 
@@ -49,6 +49,10 @@ def inspect_set(images: ImageSet) -> Report:
     warnings = list(report.warnings)
     if duplicates.n_copies > _MANY_COPIES * len(images):
         warnings.append(f"{duplicates.n_copies} pictures are exact copies of others: they count more in training")
+    if images.labels is not None and images.labels.classes is not None:
+        classes = images.labels.classes.values
+        if torn := sum(len(set(classes[group].tolist())) > 1 for group in exact):
+            warnings.append(f"{torn} pictures occur in several classes at once: look at their labels")
     if leaks:
         warnings.append(
             f"{len(leaks)} pictures occur on both sides of the source's split: held-out scores will look too good"

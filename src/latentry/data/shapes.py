@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +29,8 @@ DEFAULT_N = 20_000
 SMALLEST_PX, LARGEST_PX = 8, 2048
 CHUNK_PX = 1 << 18
 
-Plane = npt.NDArray[np.float32]
+Plane = npt.NDArray[Any]
+"""float32, [F, S, S]; numpy's stubs would have `plane * 0.5` be double, which it is not."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class ShapeGrid:
     def __len__(self) -> int:
         return int(np.prod(self.sizes))
 
-    def at(self, points: npt.NDArray[np.integer]) -> tuple[npt.NDArray[np.int64], Plane]:
+    def at(self, points: npt.NDArray[np.integer]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
         """The factors of grid points, given by their number in [0, len(grid)).
 
         Returns:
@@ -121,34 +123,34 @@ def render_shapes(
 def _draw(distance: Callable[[Plane, Plane], Plane], numbers: Plane, size_px: int) -> npt.NDArray[np.uint8]:
     """One kind of shape, [F, S, S]; a pixel is as bright as the share of it that the shape covers."""
     scale, orientation, x, y = (column[:, None, None] for column in numbers.T)
-    centre = (np.arange(size_px, dtype=np.float32) + np.float32(0.5)) / np.float32(size_px)
-    unit = scale * np.float32(np.sqrt(AREA))
+    centre = (np.arange(size_px, dtype=np.float32) + 0.5) / size_px
+    unit = scale * float(np.sqrt(AREA))
     across, down = (centre[None, None, :] - x) / unit, (centre[None, :, None] - y) / unit
     cos, sin = np.cos(orientation), np.sin(orientation)
-    inside = -distance(across * cos + down * sin, down * cos - across * sin) * unit * np.float32(size_px)
-    return np.rint((inside + np.float32(0.5)).clip(0, 1) * np.float32(255)).astype(np.uint8)
+    inside = -distance(across * cos + down * sin, down * cos - across * sin) * unit * size_px
+    return np.rint((inside + 0.5).clip(0, 1) * 255).astype(np.uint8)
 
 
 # The distance functions below: signed, negative inside, of a shape with area 1 and its centroid at the origin.
 
 
 def _square(u: Plane, v: Plane) -> Plane:
-    across, down = np.abs(u) - np.float32(0.5), np.abs(v) - np.float32(0.5)
+    across, down = np.abs(u) - 0.5, np.abs(v) - 0.5
     outside = np.sqrt(np.maximum(across, 0) ** 2 + np.maximum(down, 0) ** 2)
     return outside + np.minimum(np.maximum(across, down), 0)
 
 
 def _ellipse(u: Plane, v: Plane) -> Plane:
     """Twice as long, along u, as it is wide. Exact to first order at the outline."""
-    half_length, half_width = np.float32(np.sqrt(2 / np.pi)), np.float32(np.sqrt(0.5 / np.pi))
+    half_length, half_width = float(np.sqrt(2 / np.pi)), float(np.sqrt(0.5 / np.pi))
     across, down = u / half_length, v / half_width
-    level: Plane = across**2 + down**2 - np.float32(1)
+    level: Plane = across**2 + down**2 - 1
     slope: Plane = np.sqrt((across / half_length) ** 2 + (down / half_width) ** 2)
-    level /= np.maximum(slope, np.float32(1e-6))
-    return level * np.float32(0.5)
+    level /= np.maximum(slope, 1e-6)
+    return level * 0.5
 
 
-SIDE = 1 / np.sqrt(1 + np.pi / 4)
+SIDE = float(1 / np.sqrt(1 + np.pi / 4))
 """Side of the square in a heart of area 1; half a disc sits on each of its two upper sides."""
 
 HEART_DROP = float((np.pi / 4 * SIDE**2) * (SIDE / 2 + 2 * SIDE / (3 * np.pi)) / np.sqrt(2))
@@ -157,8 +159,8 @@ HEART_DROP = float((np.pi / 4 * SIDE**2) * (SIDE / 2 + 2 * SIDE / (3 * np.pi)) /
 
 def _heart(u: Plane, v: Plane) -> Plane:
     """A square standing on its corner and two discs about the middles of its upper sides, point downwards."""
-    u, v = np.abs(u), v - np.float32(HEART_DROP)
-    half, root = np.float32(SIDE / 2), np.float32(np.sqrt(0.5))
+    u, v = np.abs(u), v - HEART_DROP
+    half, root = SIDE / 2, float(np.sqrt(0.5))
     disc = np.sqrt((u - half * root) ** 2 + (v + half * root) ** 2) - half
     along, across = (u + v) * root, (u - v) * root
     square = _square(along / (2 * half), across / (2 * half)) * (2 * half)

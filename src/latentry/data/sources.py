@@ -58,10 +58,10 @@ def short_name(text: str) -> str:
 
 def _path_source(path: Path, text: str) -> Source:
     try:
-        is_folder, is_file = path.is_dir(), path.is_file()
+        is_folder, is_file, full = path.is_dir(), path.is_file(), path.resolve()
     except (OSError, ValueError) as error:  # a name too long, or with a null byte
         raise InputError(f"{text!r} is no path ({error}); give a folder, a file, or {', '.join(NAMES)}") from error
-    name = short_name(path.resolve().name.split(".")[0] if is_file else path.resolve().name)
+    name = short_name(full.name.split(".")[0] if is_file else full.name)
     if is_folder:
         return _folder_source(path, name, text)
     if not is_file:

@@ -48,7 +48,7 @@ def total_correlation_terms(
         estimator: how q(z) is estimated.
 
     Raises:
-        ValueError: "exact" with a batch that is not the data; "mss" with a batch of one, or of more than N + 1.
+        ValueError: "exact" with a batch that is not the data; "mss" with a batch of one.
     """
     # log q(z_i[d] | x_j), all pairs [B, B, D]: i draws, j conditions.
     log_q_pairs = log_diagonal_gaussian_per_dimension(z.unsqueeze(1), mu, logvar)
@@ -70,13 +70,10 @@ def _log_weights(b: int, n: int, estimator: Estimator, like: Tensor) -> Tensor:
         case "mws":
             return like.new_full((b, b), -math.log(n * b))  # Eq. 3: 1 / (N M)
         case "mss":
-            # Appendix C.2 with the paper's M = B - 1 images besides the one that z came from. That one has its true
-            # weight 1 / N; the M - 1 next 1 / M each; one more (here the neighbour j = i + 1) what is left of one.
-            # (The authors' code puts 1 / N in its first column; the derivation has it on the diagonal.)
-            m = b - 1
-            if m < 1 or m > n:
-                raise ValueError(f"estimator=mss needs a batch of 2 to n_data + 1 (={n + 1}) images, not {b}")
-            own = torch.eye(b, dtype=torch.bool, device=like.device)
-            weights = like.new_full((b, b), 1 / m)
-            weights = torch.where(own.roll(1, dims=1), (n - m) / (n * m), weights)
-            return torch.where(own, 1 / n, weights).log()
+            # The image that z came from has its true weight 1 / N, on the diagonal (the authors' code has it in the
+            # first column). The paper gives all but one of the others 1 / (B - 1) and that one what is left; here they
+            # share it, the mean over which one is last: the same expectation, less noise, exact where B = N.
+            if b == 1 and n > 1:
+                raise ValueError("estimator=mss compares a latent with other images: it needs a batch of at least 2")
+            others = (1 - 1 / n) / max(b - 1, 1)
+            return like.new_full((b, b), others).fill_diagonal_(1 / n).log()

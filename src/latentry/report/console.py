@@ -7,9 +7,10 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from latentry.data import ImageSet
 from latentry.settings.config import Config
-from latentry.train.observer import Pace, Pictures
-from latentry.train.run import Run
+from latentry.training.observer import Pace, Pictures
+from latentry.training.run import Run
 
 
 class ConsoleObserver:
@@ -54,6 +55,17 @@ class ConsoleObserver:
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
+
+
+def data_summary(images: ImageSet) -> list[str]:
+    """What was opened and what is wrong with it, in a few lines."""
+    report, (channels, height, width) = images.report, images.spec.shape
+    kind = {1: "grey", 3: "RGB", 4: "RGBA"}[channels]
+    lines = [f"{len(images):,} pictures from {report.source}: {height} x {width} pixels, {kind}"]
+    if report.n_skipped:
+        named = ", ".join(skipped.file for skipped in report.skipped[:3])
+        lines.append(f"{report.n_skipped} files skipped: {named}{', ...' if report.n_skipped > 3 else ''}")
+    return [*lines, *(f"note: {note}" for note in report.notes), *(f"warning: {w}" for w in report.warnings)]
 
 
 def duration(seconds: float) -> str:

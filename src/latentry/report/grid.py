@@ -15,8 +15,8 @@ from latentry.files import write_file
 
 if TYPE_CHECKING:
     from latentry.settings.config import Config
-    from latentry.train.observer import Pace, Pictures
-    from latentry.train.run import Run
+    from latentry.training.observer import Pace, Pictures
+    from latentry.training.run import Run
 
 _GAP_PX = 2
 _SMALLEST_SIDE_PX = 48  # smaller pictures are enlarged by a whole factor, so that one can see them

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from latentry.files import read_json, write_file
-from latentry.train.run import Run
+from latentry.training.run import Run
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c1d21; --paper: #fff; --faint: #6b7280; --line: #e5e7eb; --card: #f8f9fb; }

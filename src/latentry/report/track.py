@@ -9,8 +9,8 @@ from typing import Any, Literal
 from latentry.errors import InputError
 from latentry.report.grid import pairs, tile
 from latentry.settings.config import Config
-from latentry.train.observer import Observer, Pace, Pictures
-from latentry.train.run import Run
+from latentry.training.observer import Observer, Pace, Pictures
+from latentry.training.run import Run
 
 
 def flat_numbers(record: dict[str, Any], prefix: str = "") -> dict[str, float]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from latentry.errors import InputError, unknown_name
 
-CHANNELS = ("auto", "grey", "rgb", "rgba")
-FITS = ("crop", "pad", "stretch")
+Channels = Literal["auto", "grey", "rgb", "rgba"]
+Fit = Literal["crop", "pad", "stretch"]
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,9 @@ class DataSettings:
     """faces, digits or shapes; a folder, zip, IDX, .npy, .npz or parquet; or hf:OWNER/NAME[:SPLIT]."""
     size: str | int | None = None
     """side in pixels, such as 64, or HEIGHTxWIDTH, such as 64x48; None keeps a common size of up to 128, else 64."""
-    channels: Literal["auto", "grey", "rgb", "rgba"] = "auto"
+    channels: Channels = "auto"
     """auto is grey where every picture is grey, else rgb."""
-    fit: Literal["crop", "pad", "stretch"] = "crop"
+    fit: Fit = "crop"
     """pictures of other proportions are cut to the centre, padded with white, or stretched."""
     holdout: float = 0.05
     """share of the pictures that is held out to score on; not read where the data bring their own split."""
@@ -31,10 +31,10 @@ class DataSettings:
         """Refuse values outside their range."""
         if not self.data:
             raise InputError("data is empty; give a name such as faces, or the path of a folder or zip")
-        if self.channels not in CHANNELS:
-            raise unknown_name("channels", self.channels, CHANNELS)
-        if self.fit not in FITS:
-            raise unknown_name("fit", self.fit, FITS)
+        if self.channels not in get_args(Channels):
+            raise unknown_name("channels", self.channels, get_args(Channels))
+        if self.fit not in get_args(Fit):
+            raise unknown_name("fit", self.fit, get_args(Fit))
         if not 0 <= self.holdout < 1:
             raise InputError(f"holdout (={self.holdout}) is a share of the pictures, at least 0 and below 1")
         _ = self.size_px  # refuse a size that cannot be read

@@ -101,8 +101,8 @@ class Patch:
             distance: to the middle of the line, of either sign.
             half_width: of the line, in the frame's units.
         """
-        magnitude, half = np.abs(distance), half_width
-        return self.cover(magnitude - half) - self.cover(magnitude + half)
+        magnitude = np.abs(distance)
+        return self.cover(magnitude - half_width) - self.cover(magnitude + half_width)
 
     def soft(self, distance: Plane, width: float) -> Plane:
         """A gentle edge, `width` units wide whatever the size of the picture. In [0, 1]."""
@@ -144,7 +144,7 @@ def ellipse(u: Plane, v: Plane, half_width: Scalar, half_height: Scalar) -> Plan
     slope = np.sqrt(across * across + down * down)
     level -= 1
     level *= 0.5
-    return level / np.maximum(slope, (1e-6))
+    return level / np.maximum(slope, 1e-6)
 
 
 def box(u: Plane, v: Plane, half_width: Scalar, half_height: Scalar, radius: float) -> Plane:
@@ -154,7 +154,7 @@ def box(u: Plane, v: Plane, half_width: Scalar, half_height: Scalar, radius: flo
     inside = np.minimum(np.maximum(across, down), 0)
     np.maximum(across, 0, out=across)
     np.maximum(down, 0, out=down)
-    return np.sqrt(across * across + down * down) + inside - (radius)
+    return np.sqrt(across * across + down * down) + inside - radius
 
 
 def parabola(u: Plane, v: Plane, bend: Scalar) -> Plane:

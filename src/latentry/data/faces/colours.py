@@ -40,11 +40,11 @@ class Colours:
     lip: Colour
     hair: Colour
     hair_shade: Colour
+    hair_edge: Colour
+    """Where hair meets the face: so much darker that skin cannot match both hair and edge."""
     hair_light: Colour
     brow: Colour
     beard: Colour
-    beard_edge: Colour
-    """So much darker than the beard that skin cannot match both."""
     iris: Colour
     shirt: Colour
     shirt_shade: Colour
@@ -77,10 +77,10 @@ def choose_colours(numbers: Mapping[str, npt.NDArray[np.float32]], dark: npt.NDA
         lip=mix(skin, np.array([[0.72, 0.16, 0.22]], np.float32), 0.72),
         hair=hair,
         hair_shade=mix(hair * 0.74, INK, 0.15),
+        hair_edge=mix(hair * 0.46, INK, 0.25),
         hair_light=mix(hair, WHITE, 0.3),
         brow=mix(hair * 0.72, INK, 0.35),
         beard=mix(hair * 0.86, INK, 0.08),
-        beard_edge=mix(hair * 0.55, INK, 0.2),
         iris=palette(IRIS, numbers["eye_hue"]),
         shirt=oklch(0.66 + shirt_light, 0.13, shirt_hue),
         shirt_shade=oklch(0.56 + shirt_light, 0.125, shirt_hue - 0.02),

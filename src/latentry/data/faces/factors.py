@@ -17,6 +17,7 @@ ATTRIBUTES: Mapping[str, float] = MappingProxyType(
         "glasses": 0.4,
         "hat": 0.35,
         "long_hair": 0.5,
+        "fringe": 0.4,
         "beard": 0.35,
         "blush": 0.4,
         "winking": 0.3,

@@ -36,7 +36,7 @@ def beard(scene: Scene) -> None:
     below_ears = -0.02 - patch.v
     moustache = ellipse(patch.u - 0.095, patch.v - 0.215 - patch.u * 0.18, 0.13, 0.055)
     shape = np.minimum(np.maximum(np.maximum(outline, -bare), below_ears), moustache)
-    patch.paint(patch.cover(shape) * scene.has["beard"], scene.colours.beard_edge)
+    patch.paint(patch.cover(shape) * scene.has["beard"], scene.colours.hair_edge)
     patch.paint(patch.cover(shape + 0.026) * scene.has["beard"], scene.colours.beard)
 
 

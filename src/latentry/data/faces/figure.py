@@ -11,7 +11,7 @@ from latentry.data.faces.scene import HEAD_HALF_HEIGHT, Scene
 def head_shape(patch: Patch, half_width: Plane, grow: float = 0.0) -> Plane:
     """Distance to the outline of the head, an ellipse that narrows towards the chin."""
     narrowing = patch.v * 0.2 + 1
-    return ellipse(patch.u * narrowing, patch.v, half_width + (grow), HEAD_HALF_HEIGHT + grow)
+    return ellipse(patch.u * narrowing, patch.v, half_width + grow, HEAD_HALF_HEIGHT + grow)
 
 
 def background(scene: Scene) -> None:
@@ -36,7 +36,7 @@ def shoulders(scene: Scene) -> None:
     if scene.has["striped_shirt"].any():
         height = patch.v - patch.u * patch.u * 0.3 - 0.79
         period = 0.19
-        height -= np.floor(height * (1 / period) + 0.5) * (period)
+        height -= np.floor(height * (1 / period) + 0.5) * period
         stripes = patch.line(height, 0.04) * share
         patch.paint(stripes * scene.has["striped_shirt"], scene.colours.stripe)
 
@@ -92,18 +92,18 @@ def head(scene: Scene) -> None:
 
 
 def hair(scene: Scene) -> None:
-    """The hair on top, parted, falling to both sides of the forehead, with a band of shine."""
+    """The hair on top, parted to both sides or with a fringe, and its shine; a hat leaves only what is below it."""
     patch = scene.on_head((-0.6, -0.76, 0.6, 0.03))
     width = scene.head_half_width
     part = scene.number["parting"] * 0.2
     volume = scene.number["hair_volume"]
     outside = ellipse(patch.u, patch.v + 0.08, width + 0.055, volume * 0.09 + 0.55)
-    fringe = parabola(patch.u - part, patch.v + 0.43, 1.25)
+    parted = parabola(patch.u - part, patch.v + 0.43, 1.25)
     face = ellipse(patch.u, patch.v - 0.1, width - 0.045, 0.53)
-    hairline = np.maximum(np.minimum(fringe, -face), patch.v)
+    hairline = np.maximum(np.minimum(np.minimum(parted, _fringe(scene, patch)), -face), patch.v)
     under_hat = -0.36 - patch.v - (1 - scene.has["hat"])
     outside = np.maximum(outside, under_hat)
-    patch.paint(patch.cover(np.maximum(outside, hairline - 0.022)), scene.colours.hair_shade)
+    patch.paint(patch.cover(np.maximum(outside, hairline - 0.028)), scene.colours.hair_edge)
     share = patch.cover(np.maximum(outside, hairline))
     patch.paint(share, scene.colours.hair)
     crease = patch.line(patch.u - part * (0.4 - patch.v * 1.4), 0.009)
@@ -112,6 +112,11 @@ def hair(scene: Scene) -> None:
     shine = patch.line(ellipse(patch.u, patch.v + 0.02, width - 0.06, 0.53), 0.022)
     shine *= patch.soft(np.abs(patch.u + 0.14) - 0.14, 0.08)
     patch.paint(shine * share, scene.colours.hair_light)
+
+
+def _fringe(scene: Scene, patch: Patch) -> Plane:
+    """Distance to a fringe that reaches to the brows; out of reach of those who have none."""
+    return parabola(patch.u, patch.v + 0.185, 0.3) + (1 - scene.has["fringe"])
 
 
 def hat(scene: Scene) -> None:
@@ -128,8 +133,8 @@ def hat(scene: Scene) -> None:
     patch.paint(crown, scene.colours.hat)
     lit = ellipse(patch.u + 0.1, patch.v + 0.27, width + 0.04, 0.46)
     patch.paint(crown * patch.soft(-lit, 0.12), scene.colours.hat_shade)
-    height = patch.v + 0.37 - patch.u * patch.u * 0.2
-    band = patch.cover(box(patch.u, height, width + 0.095, 0.105, 0.07)) * worn
+    height = patch.v + 0.395 - patch.u * patch.u * 0.2
+    band = patch.cover(box(patch.u, height, width + 0.095, 0.095, 0.07)) * worn
     patch.paint(band, scene.colours.hat_band)
     rib = patch.u * 9
     rib -= np.floor(rib)

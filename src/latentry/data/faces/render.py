@@ -26,8 +26,8 @@ LAYERS = (
     features.blush,
     features.nose,
     features.mouth,
-    features.eyes,
     figure.hair,
+    features.eyes,
     features.brows,
     figure.hat,
     features.glasses,
@@ -36,6 +36,9 @@ LAYERS = (
 """What is painted, back to front."""
 
 SMALLEST_PX, LARGEST_PX = 8, 2048
+FINE_PX = 64
+"""Below about this size details are smaller than a pixel, so pictures are painted larger and averaged."""
+
 CHUNK_PX = 1 << 17
 """Pixels painted together: few enough for a processor's cache, enough that threads seldom wait for the interpreter."""
 
@@ -78,11 +81,12 @@ def render_faces(
     pictures = np.empty((len(flags), 3, size_px, size_px), np.uint8)
     # Faces that wear the same things are drawn together: what nobody in a chunk wears costs nothing.
     order = np.lexsort((exact[:, 0], *flags.T))
-    chunk = max(1, CHUNK_PX // size_px**2)
+    finer = max(1, round(FINE_PX / size_px))
+    chunk = max(1, CHUNK_PX // (finer * size_px) ** 2)
 
     def draw(start: int) -> None:
         rows = order[start : start + chunk]
-        pictures[rows] = _draw_chunk(flags[rows], exact[rows], size_px)
+        pictures[rows] = _draw_chunk(flags[rows], exact[rows], size_px, finer)
 
     with ThreadPoolExecutor(max_workers=_cpus()) as pool:
         for _ in pool.map(draw, range(0, len(order), chunk)):
@@ -90,12 +94,17 @@ def render_faces(
     return pictures
 
 
-def _draw_chunk(attributes: Attributes, numbers: Numbers, size_px: int) -> npt.NDArray[np.uint8]:
-    """Paint every layer of a few faces and round to uint8, [F, 3, S, S]."""
-    scene = Scene.of(attributes, numbers, size_px)
+def _draw_chunk(attributes: Attributes, numbers: Numbers, size_px: int, finer: int) -> npt.NDArray[np.uint8]:
+    """Paint every layer of a few faces, average `finer` x `finer` pixels and round to uint8, [F, 3, S, S]."""
+    scene = Scene.of(attributes, numbers, finer * size_px)
     for layer in LAYERS:
         layer(scene)
-    return np.rint(scene.canvas * np.float32(255)).clip(0, 255).astype(np.uint8)
+    offsets = [(row, column) for row in range(finer) for column in range(finer)]
+    total = scene.canvas[:, :, ::finer, ::finer].copy()
+    for row, column in offsets[1:]:  # one at a time: the order of a sum must not depend on how many faces there are
+        total += scene.canvas[:, :, row::finer, column::finer]
+    total *= 255 / finer**2
+    return np.rint(total, out=total).clip(0, 255).astype(np.uint8)
 
 
 def _cpus() -> int:

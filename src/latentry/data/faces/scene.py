@@ -29,7 +29,7 @@ class Scene:
     canvas: Plane
     """The pictures, [F, 3, S, S]."""
     picture: Frame
-    """The picture's own axes, each in [-1, 1]."""
+    """The picture's own axes, each in [-1, 1]; one for all faces."""
     body: Frame
     """Upright; its origin is where the centre of the head is when the head is not tilted."""
     head: Frame
@@ -53,7 +53,7 @@ class Scene:
         head_x, head_y = x + lever * np.sin(angle), y + lever * (1 - np.cos(angle))
         return cls(
             canvas=np.zeros((len(numbers), 3, size_px, size_px), np.float32),
-            picture=Frame(size_px, zero, zero, one, zero),
+            picture=Frame(size_px, zero[:1], zero[:1], one[:1], zero[:1]),
             body=Frame(size_px, x, y, unit, zero),
             head=Frame(size_px, head_x, head_y, unit, angle),
             has={name: value[:, None, None] for name, value in has.items()},

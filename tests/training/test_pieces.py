@@ -7,10 +7,10 @@ import torch
 from torch import nn
 
 from latentry.settings.training import TrainingSettings
-from latentry.train.budget import Budget, resolve_budget
-from latentry.train.ema import EMA, ema_decay
-from latentry.train.rng import derive_seed, rng_for
-from latentry.train.schedule import lr_factor, set_lr
+from latentry.training.budget import Budget, resolve_budget
+from latentry.training.ema import EMA, ema_decay
+from latentry.training.rng import derive_seed, rng_for
+from latentry.training.schedule import lr_factor, set_lr
 
 
 def test_budget_in_images_seconds_and_epochs():

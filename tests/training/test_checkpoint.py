@@ -7,7 +7,7 @@ from torch import nn
 
 from latentry import files
 from latentry.errors import InputError
-from latentry.train.checkpoint import (
+from latentry.training.checkpoint import (
     best_checkpoint,
     list_checkpoints,
     load_checkpoint,

@@ -16,8 +16,8 @@ from latentry.losses import active_units
 from latentry.models.contract import Method
 from latentry.settings.config import Config
 from latentry.settings.training import parse_count
-from latentry.train.budget import Budget
-from latentry.train.checkpoint import (
+from latentry.training.budget import Budget
+from latentry.training.checkpoint import (
     list_checkpoints,
     load_checkpoint,
     module_tensors,
@@ -27,14 +27,14 @@ from latentry.train.checkpoint import (
     restore_optimisers,
     save_checkpoint,
 )
-from latentry.train.ema import EMA, ema_decay
-from latentry.train.interrupt import StopRequest
-from latentry.train.observer import Observer, Pace, Pictures
-from latentry.train.rng import rng_for
-from latentry.train.run import Run
-from latentry.train.schedule import lr_factor, set_lr
-from latentry.train.stream import PictureStream
-from latentry.train.terms import TermSums, non_finite_error
+from latentry.training.ema import EMA, ema_decay
+from latentry.training.interrupt import StopRequest
+from latentry.training.observer import Observer, Pace, Pictures
+from latentry.training.rng import rng_for
+from latentry.training.run import Run
+from latentry.training.schedule import lr_factor, set_lr
+from latentry.training.stream import PictureStream
+from latentry.training.terms import TermSums, non_finite_error
 
 N_SHOWN = 32  # pictures in the grids
 N_SCORED = 500  # held-out pictures scored at a tick, at most: a tick should not take longer than training between
@@ -80,7 +80,8 @@ class Loop:
         restore_module("model", self.method.module, tensors)
         restore_module("ema", self.ema.module, tensors)
         restore_optimisers(self.method.optimisers, tensors)
-        self.at = Position(**{name: state[name] for name in ("step", "images", "seconds", "tick")})
+        self.at = Position(**{name: state[name] for name in ("step", "images", "seconds")})
+        self.at.tick = self._ticks_over()  # not stored: another budget has other ticks
         self.run.rewind_log(self.at.images)
 
     def __call__(self, stop: StopRequest) -> bool:
@@ -138,10 +139,13 @@ class Loop:
             self._check_finite()
 
     def _tick_is_due(self) -> bool:
-        progress = self.budget.progress(self.at.images, self.at.seconds)
-        tick = int(progress * self.training.ticks + 1e-9)
+        tick = self._ticks_over()
         due, self.at.tick = tick > self.at.tick, max(tick, self.at.tick)
         return due
+
+    def _ticks_over(self) -> int:
+        """How many of the run's ticks lie behind."""
+        return int(self.budget.progress(self.at.images, self.at.seconds) * self.training.ticks + 1e-9)
 
     @torch.no_grad()
     def _tick(self, rate: float) -> None:

@@ -13,10 +13,10 @@ from latentry.models.build import Model
 from latentry.models.fit_samplers import fit_samplers
 from latentry.models.folder import save_model
 from latentry.settings.config import Config
-from latentry.train.checkpoint import best_checkpoint, list_checkpoints, load_checkpoint, restore_module
-from latentry.train.rng import derive_seed, rng_for
-from latentry.train.run import Run
-from latentry.train.stream import PictureStream
+from latentry.training.checkpoint import best_checkpoint, list_checkpoints, load_checkpoint, restore_module
+from latentry.training.rng import derive_seed, rng_for
+from latentry.training.run import Run
+from latentry.training.stream import PictureStream
 
 _N_LATENTS = 20_000  # training pictures whose latents the samplers are fitted to, at most
 _BATCH = 250

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import safetensors.torch
 
-from latentry.train.checkpoint import list_checkpoints, load_checkpoint
-from latentry.train.run import Run
+from latentry.training.checkpoint import list_checkpoints, load_checkpoint
+from latentry.training.run import Run
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "COLUMNS": "200"}
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from latentry.settings.config import Config
-from latentry.train.run import Run
+from latentry.training.run import Run
 
 
 @dataclass(frozen=True)
