@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,14 @@ from torch import nn
 
 import latentry
 
-SMALL = {"images": "400", "batch": 20, "ticks": 2, "second_stage_steps": 3, "mixture_components": 2, "latent": 3}
+SMALL: dict[str, Any] = {
+    "images": "400",
+    "batch": 20,
+    "ticks": 2,
+    "second_stage_steps": 3,
+    "mixture_components": 2,
+    "latent": 3,
+}
 
 
 @pytest.fixture(scope="module")
@@ -117,13 +125,14 @@ class Pairs(torch.utils.data.Dataset):
 
 
 def test_a_users_own_data_set_and_networks(pictures, tmp_path):
-    encoder = nn.Sequential(nn.Flatten(), nn.Linear(144, 6))
+    linear = nn.Linear(144, 6)
+    encoder = nn.Sequential(nn.Flatten(), linear)
     decoder = nn.Sequential(nn.Linear(3, 144), nn.Unflatten(1, (1, 12, 12)))
-    before = encoder[1].weight.detach().clone()
-    own = {"encoder": encoder, "decoder": decoder}
+    before = linear.weight.detach().clone()
+    own: dict[str, Any] = {"encoder": encoder, "decoder": decoder}
     run = latentry.train("vae", Pairs(pictures), out=tmp_path, **own, **SMALL)
-    assert not torch.equal(encoder[1].weight, before)
-    fresh = {"encoder": nn.Sequential(nn.Flatten(), nn.Linear(144, 6)), "decoder": decoder}
+    assert not torch.equal(linear.weight, before)
+    fresh: dict[str, Any] = {"encoder": nn.Sequential(nn.Flatten(), nn.Linear(144, 6)), "decoder": decoder}
     assert latentry.load(run.path, **fresh).sample(2).shape == (2, 1, 12, 12)
     with pytest.raises(latentry.InputError, match="own encoder"):
         latentry.load(run.path)
@@ -171,7 +180,7 @@ def test_the_readmes_python_runs(tmp_path, monkeypatch):
 )
 def test_every_recipe_trains_resumes_and_samples(recipe, tmp_path):
     pictures = np.random.default_rng(0).integers(0, 256, (80, 3, 16, 16), dtype=np.uint8)
-    small = {
+    small: dict[str, Any] = {
         "images": "64", "epochs": None, "batch": 16, "ticks": 2, "second_stage_steps": 2, "mixture_components": 1,
         "width": 4, "size": "16" if "foster" not in recipe else "32",
     }  # fmt: skip

@@ -14,7 +14,6 @@ import pytest
 
 from latentry.data import build, open_images
 from latentry.data.cache import cache_folder
-from latentry.data.workers import Workers
 from latentry.errors import InputError
 from tests.data.pictures import Save, noise, png_bomb
 
@@ -140,10 +139,10 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(
 def test_a_change_while_reading_is_refused(
     many: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
-    decode_rows = build.decode_rows
+    decode_all = build.decode_all
 
     def meddle(*arguments: Any) -> Any:
-        result = decode_rows(*arguments)
+        result = decode_all(*arguments)
         if change == "removed":
             (many / "1/100.jpg").unlink()
         else:
@@ -151,7 +150,7 @@ def test_a_change_while_reading_is_refused(
             (many / ("1/100.jpg" if change == "rewritten" else "0/new.jpg")).write_bytes(content)
         return result
 
-    monkeypatch.setattr(build, "decode_rows", meddle)
+    monkeypatch.setattr(build, "decode_all", meddle)
     with pytest.raises(InputError, match=r"changed while it was read \((1/100|0/new).jpg\)"):
         open_images(many)
     assert entries(cache) == []
@@ -160,13 +159,13 @@ def test_a_change_while_reading_is_refused(
 def test_a_file_that_disappears_before_its_turn_is_refused(
     many: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    probe = build.probe
+    decode_all = build.decode_all
 
-    def meddle(workers: Workers, rows: list[int]) -> build.Probed:
+    def meddle(*arguments: Any) -> Any:
         (many / "1/100.jpg").unlink()
-        return probe(workers, rows)
+        return decode_all(*arguments)
 
-    monkeypatch.setattr(build, "probe", meddle)
+    monkeypatch.setattr(build, "decode_all", meddle)
     with pytest.raises(InputError, match=r"cannot read .*100.jpg: No such file"):
         open_images(many)
     assert entries(cache) == []

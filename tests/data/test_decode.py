@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from latentry.data.decode import Facts, Policy, decode, read_facts
+from latentry.data import decode as module
+from latentry.data.decode import Facts, Policy
 from latentry.errors import InputError
 from latentry.settings.data import Fit
 
@@ -24,6 +25,16 @@ def gradient(height: int, width: int) -> Image.Image:
     """Red rises to the right, green downwards, so that every pixel tells where it came from."""
     x, y = np.meshgrid(np.arange(width), np.arange(height))
     return Image.fromarray(np.stack([x * 20, y * 20, x * 0], axis=2).astype(np.uint8))
+
+
+def decode(file: io.BytesIO, policy: Policy) -> np.ndarray:
+    with module.open_picture(file) as image:
+        return module.decode(image, policy)
+
+
+def read_facts(file: io.BytesIO) -> Facts:
+    with module.open_picture(file) as image:
+        return module.read_facts(image)
 
 
 def policy(height: int, width: int, channels: int = 3, fit: Fit = "crop") -> Policy:

@@ -96,6 +96,18 @@ def test_auto_channels_and_size(save: Save, root: Path) -> None:
     assert open_images(root, size=(5, 7), channels="rgba").spec == ImageSpec(4, 5, 7)
 
 
+@pytest.mark.parametrize("odd", ["colour", "size"])
+def test_a_late_picture_of_another_kind_is_reckoned_with(save: Save, root: Path, odd: str) -> None:
+    for k in range(40):
+        save(f"{k:02}.png", noise(k, channels=1))
+    save("z.png", noise(40) if odd == "colour" else noise(40, 9, 9, 1))
+    images = open_images(root)
+    assert images.spec == (ImageSpec(3, 8, 8) if odd == "colour" else ImageSpec(1, 64, 64))
+    np.testing.assert_array_equal(
+        images.images, open_images(root, images.spec.height, "rgb" if odd == "colour" else "grey").images
+    )
+
+
 def test_mixed_modes_in_one_folder(save: Save, root: Path) -> None:
     flat: dict[str, tuple[str, Any]] = {
         "grey.png": ("L", 90),

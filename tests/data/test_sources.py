@@ -41,7 +41,7 @@ def test_folders_without_pictures(root: Path, cache: Path) -> None:
 
 def test_files_of_unknown_kind(save: Save, root: Path, cache: Path) -> None:
     (root / "set.tar").write_text("x")
-    refused(root / "set.tar", "not a set of pictures", cache)
+    refused(root / "set.tar", "not a picture or set of pictures", cache)
     refused(save("one.png", 0), "give its folder", cache)
 
 

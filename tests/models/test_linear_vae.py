@@ -4,6 +4,7 @@ Tests 4 and 5 of the list of known answers: the bound at the optimum, and how ma
 """
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,18 +32,19 @@ def eigenvalues(pictures):
     return np.sort(np.linalg.eigvalsh(np.cov(x.T, bias=True)))[::-1]
 
 
-def networks():
+def networks() -> dict[str, Any]:
     torch.manual_seed(0)
-    encoder = nn.Sequential(nn.Flatten(), nn.Linear(D_PIXELS, 2 * LATENT))
+    linear = nn.Linear(D_PIXELS, 2 * LATENT)
     with torch.no_grad():  # small, so that no unit starts far out
-        encoder[1].weight.mul_(0.1)
-    return {"encoder": encoder, "decoder": nn.Linear(LATENT, D_PIXELS)}
+        linear.weight.mul_(0.1)
+    return {"encoder": nn.Sequential(nn.Flatten(), linear), "decoder": nn.Linear(LATENT, D_PIXELS)}
 
 
 def exact_bound(model: VAE, pictures) -> float:
     """The mean evidence lower bound in nats, with the expectation over q(z | x) in closed form."""
     x = torch.from_numpy(pictures.reshape(N, D_PIXELS) / 127.5 - 1)
     decoder = model.decoder.double()
+    assert isinstance(decoder, nn.Linear)
     with torch.no_grad():
         mu, logvar = (p.double() for p in model.posterior(torch.from_numpy(pictures).float() / 127.5 - 1))
         sigma2 = (2 * model.likelihood.log_sigma.double()).exp()
@@ -62,11 +64,20 @@ def test_the_ordinary_trainer_reaches_probabilistic_pca(pictures, tmp_path):
         + D_PIXELS
     )
     own = networks()
-    settings = {"latent": LATENT, "epochs": 150, "batch": 100, "lr": 5e-3, "ticks": 2, "holdout": 0.0, "ema": "50k"}
+    settings: dict[str, Any] = {
+        "latent": LATENT,
+        "epochs": 150,
+        "batch": 100,
+        "lr": 5e-3,
+        "ticks": 2,
+        "holdout": 0.0,
+        "ema": "50k",
+    }
     run = latentry.train(
         "sigma-vae", pictures, out=tmp_path, second_stage_steps=0, mixture_components=1, **settings, **own
     )
     model = latentry.load(run.path, **own).network
+    assert isinstance(model, VAE)
     reached = exact_bound(model, pictures)
     assert reached <= optimum + 1e-6  # nothing beats the maximum likelihood
     assert reached == pytest.approx(optimum, abs=0.01)

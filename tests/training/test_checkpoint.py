@@ -82,7 +82,7 @@ def test_a_half_written_checkpoint_is_never_listed(tmp_path):
 
 
 def network():
-    return nn.Sequential(nn.Conv2d(2, 4, 3), nn.Flatten(), nn.Linear(16, 1)).to(memory_format=torch.channels_last)
+    return nn.Sequential(nn.Conv2d(2, 4, 3), nn.Flatten(), nn.Linear(16, 1)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def train_some(module, optimiser, steps, rng):

@@ -29,11 +29,16 @@ def parse_flags(cls: type[T], arguments: list[str], *, prog: str, description: s
         SystemExit: `--help` was asked for and has been printed.
     """
     complaint = io.StringIO()
-    extra = {} if default is None else {"default": default}
+    given = tyro.MISSING if default is None else default
     try:
         with contextlib.redirect_stderr(complaint):
             return tyro.cli(
-                cls, args=arguments, prog=prog, description=description, config=(tyro.conf.OmitArgPrefixes,), **extra
+                cls,
+                args=arguments,
+                prog=prog,
+                description=description,
+                default=given,
+                config=(tyro.conf.OmitArgPrefixes,),
             )
     except SystemExit as end:
         if end.code in (0, None):

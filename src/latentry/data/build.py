@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from latentry.data.contents import Pictures
-from latentry.data.decode import Facts, Policy, decode, read_facts
+from latentry.data.decode import Facts, Policy, decode, open_picture, read_facts
 from latentry.data.duplicates import pixel_digests
 from latentry.data.labels import Labels
 from latentry.data.workers import Workers, chunks, n_workers
@@ -22,6 +22,7 @@ Progress = Callable[[int, int], None]
 """Called with how many pictures are decoded, of how many."""
 
 _CHUNK = 256
+_FIRST = 32  # pictures whose headers predict the policy
 _NATIVE_MAX_PX = 128  # pictures of one size up to this side stay as they are when no size is asked for
 _DEFAULT_PX = 64
 
@@ -45,33 +46,48 @@ class Bad:
 
 
 @dataclass(frozen=True)
-class Target:
-    """Where rows of pixels go: into a file at byte `offset`, or, without a file, back to the caller."""
+class Built:
+    """Decoded pictures, and what was learnt on the way."""
 
-    path: Path | None
-    offset: int
-
-
-@dataclass(frozen=True)
-class Probed:
-    """What the headers said."""
-
-    facts: dict[int, Facts]  # by row; damaged ones are absent
-    bad: list[Bad]
+    images: np.ndarray  # uint8 [M, C, H, W]; memory-mapped where they were written to a file
+    digests: np.ndarray  # uint8 [M, 16]
+    rows: np.ndarray  # int64 [M], which of the source's pictures these are
+    facts: list[Facts]  # of these
+    bad: list[Bad]  # of the others
+    policy: Policy
+    notes: tuple[str, ...]  # how the policy was chosen
 
 
-def probe(workers: Workers, rows: Sequence[int]) -> Probed:
-    """Read every picture's header."""
+class _Mispredicted(Exception):
+    """The headers ask for another policy than the first few of them did."""
+
+
+def decode_all(
+    pictures: Pictures, rows: Sequence[int], request: Request, path: Path | None, progress: Progress | None
+) -> Built:
+    """Decode pictures in order into `path` (an .npy file), or into memory where it is `None`.
+
+    What the headers leave to decide (channels, size) is predicted from the first few, so that most sets are read once;
+    where a later header asks for something else, all headers are read first. The policy is the same either way.
+
+    Returns:
+        The pictures; with none of them (M = 0) where all are damaged.
+    """
+    first = [facts for _, facts in _probe_chunk(pictures, rows[:_FIRST]) if isinstance(facts, Facts)]
+    if first:
+        try:
+            return _decode_rows(pictures, rows, request, choose_policy(request, first)[0], path, progress)
+        except _Mispredicted:
+            pass
     tasks = [[rows[k] for k in chunk] for chunk in chunks(len(rows), _CHUNK)]
-    facts: dict[int, Facts] = {}
-    bad: list[Bad] = []
-    for part in workers.map(_probe_chunk, tasks):
-        for row, found in part:
-            if isinstance(found, Facts):
-                facts[row] = found
-            else:
-                bad.append(Bad(row, found))
-    return Probed(facts, bad)
+    with start_workers(pictures) as workers:
+        found = [item for part in workers.map(_probe_chunk, tasks) for item in part]
+    readable = [facts for _, facts in found if isinstance(facts, Facts)]
+    if not readable:
+        bad = [Bad(row, reason) for row, reason in found if isinstance(reason, str)]
+        nothing = np.zeros((0, 0, 0, 0), np.uint8)
+        return Built(nothing, nothing[:, 0, 0], np.zeros(0, np.int64), [], bad, Policy(1, 1, 1, request.fit), ())
+    return _decode_rows(pictures, rows, request, choose_policy(request, readable)[0], path, progress)
 
 
 def choose_policy(request: Request, facts: Sequence[Facts]) -> tuple[Policy, tuple[str, ...]]:
@@ -98,42 +114,55 @@ def choose_policy(request: Request, facts: Sequence[Facts]) -> tuple[Policy, tup
     return Policy(size[0], size[1], channels, request.fit), tuple(notes)
 
 
-def decode_rows(
-    workers: Workers, rows: Sequence[int], policy: Policy, path: Path | None, progress: Progress | None
-) -> tuple[np.ndarray | None, np.ndarray, list[Bad]]:
-    """Decode pictures in order into `path` (an .npy file), or into memory where it is `None`.
-
-    Returns:
-        The pixels [M, C, H, W] where they are in memory, the digests [M, 16], and the pictures that were left out;
-        M counts those that were not.
-    """
+def _decode_rows(
+    pictures: Pictures,
+    rows: Sequence[int],
+    request: Request,
+    policy: Policy,
+    path: Path | None,
+    progress: Progress | None,
+) -> Built:
+    """Decode under a policy; raises `_Mispredicted` as soon as a header asks for another."""
     shape = (len(rows), policy.channels, policy.height, policy.width)
     offset = _write_header(path, shape) if path else 0
     bytes_each = int(np.prod(shape[1:]))
     tasks = [
-        (policy, [rows[k] for k in chunk], Target(path, offset + chunk.start * bytes_each))
+        _Task(policy, [rows[k] for k in chunk], path, offset + chunk.start * bytes_each)
         for chunk in chunks(len(rows), _CHUNK)
     ]
-    parts: list[np.ndarray] = []
-    digests: list[np.ndarray] = []
-    bad: list[Bad] = []
+    parts: list[_Part] = []
+    kinds: set[Facts] = set()
     done = 0
-    for (_, some, _), (pixels, hashes, failed) in zip(tasks, workers.map(_decode_chunk, tasks), strict=True):
-        if pixels is not None:
-            parts.append(pixels)
-        digests.append(hashes)
-        bad += failed
-        done += len(some)
-        if progress:
-            progress(done, len(rows))
-    whole = np.concatenate(parts) if parts else None
-    if not bad:
-        return whole, np.concatenate(digests), []
-    failed_rows = {item.row for item in bad}
-    kept = np.array([row not in failed_rows for row in rows])
-    if path and kept.any():
-        _drop_rows(path, np.flatnonzero(kept))
-    return whole[kept] if whole is not None else None, np.concatenate(digests)[kept], bad
+    with start_workers(pictures) as workers:
+        for task, part in zip(tasks, workers.map(_decode_chunk, tasks), strict=True):
+            parts.append(part)
+            kinds.update(facts for facts in part.facts if facts is not None)
+            if kinds and choose_policy(request, list(kinds))[0] != policy:
+                raise _Mispredicted
+            done += len(task.rows)
+            if progress:
+                progress(done, len(rows))
+    all_facts = [facts for part in parts for facts in part.facts]
+    bad = [item for part in parts for item in part.bad]
+    failed = {item.row for item in bad}
+    kept = np.array([row not in failed for row in rows], dtype=bool)
+    if path:
+        if failed and kept.any():
+            _drop_rows(path, np.flatnonzero(kept))
+        images = np.load(path, mmap_mode="r")
+    else:
+        images = np.concatenate([part.pixels for part in parts if part.pixels is not None])
+        images = images if not failed else images[kept]
+    _, notes = choose_policy(request, [facts for facts in all_facts if facts is not None])
+    return Built(
+        images=images,
+        digests=np.concatenate([part.digests for part in parts])[kept],
+        rows=np.array(rows, dtype=np.int64)[kept],
+        facts=[facts for facts, keep in zip(all_facts, kept, strict=True) if keep and facts is not None],
+        bad=bad,
+        policy=policy,
+        notes=notes,
+    )
 
 
 def start_workers(pictures: Pictures) -> Workers:
@@ -149,36 +178,58 @@ def fingerprint(digests: np.ndarray, labels: Labels | None, policy_key: str) -> 
     return total.hexdigest()
 
 
+@dataclass(frozen=True)
+class _Task:
+    """Some pictures to decode; their pixels go into the file at byte `offset`, or without a file back to the caller."""
+
+    policy: Policy
+    rows: Sequence[int]
+    path: Path | None
+    offset: int
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What became of a task; rows of damaged pictures are black."""
+
+    pixels: np.ndarray | None
+    digests: np.ndarray
+    facts: list[Facts | None]  # `None` where the header is damaged
+    bad: list[Bad]
+
+
 def _probe_chunk(pictures: Pictures, rows: Sequence[int]) -> list[tuple[int, Facts | str]]:
     out: list[tuple[int, Facts | str]] = []
     for row in rows:
         try:
-            with pictures.open(row) as file:
-                out.append((row, read_facts(file)))
+            with pictures.open(row) as file, open_picture(file) as image:
+                out.append((row, read_facts(image)))
         except Exception as error:
             out.append((row, _reason(error, row, pictures)))
     return out
 
 
-def _decode_chunk(
-    pictures: Pictures, task: tuple[Policy, Sequence[int], Target]
-) -> tuple[np.ndarray | None, np.ndarray, list[Bad]]:
-    policy, rows, target = task
-    pixels = np.zeros((len(rows), policy.channels, policy.height, policy.width), np.uint8)
+def _decode_chunk(pictures: Pictures, task: _Task) -> _Part:
+    policy = task.policy
+    pixels = np.zeros((len(task.rows), policy.channels, policy.height, policy.width), np.uint8)
+    all_facts: list[Facts | None] = []
     bad = []
-    for at, row in enumerate(rows):
+    for at, row in enumerate(task.rows):
+        facts = None
         try:
-            with pictures.open(row) as file:
-                pixels[at] = decode(file, policy)
+            with pictures.open(row) as file, open_picture(file) as image:
+                facts = read_facts(image)
+                pixels[at] = decode(image, policy)
         except Exception as error:
             bad.append(Bad(row, _reason(error, row, pictures)))
+        all_facts.append(facts)
     digests = pixel_digests(pixels)
-    if target.path is None:
-        return pixels, digests, bad
-    with target.path.open("rb+") as out:  # plain writes: a full disk is an error here, and a signal in mapped memory
-        out.seek(target.offset)
+    if task.path is None:
+        return _Part(pixels, digests, all_facts, bad)
+    with task.path.open("rb+") as out:  # plain writes: a full disk is an error here, and a signal in mapped memory
+        out.seek(task.offset)
         out.write(pixels.data)
-    return None, digests, bad
+    return _Part(None, digests, all_facts, bad)
 
 
 def _reason(error: Exception, row: int, pictures: Pictures) -> str:

@@ -65,38 +65,13 @@ class Policy:
         )
 
 
-def read_facts(file: IO[bytes] | Image.Image) -> Facts:
-    """The facts of one picture, from its header.
+def open_picture(file: IO[bytes] | Image.Image) -> Image.Image:
+    """The picture with its header read, or an image in memory as it is.
 
     Raises:
         InputError: it claims more than `MAX_PIXELS` pixels.
         Exception: whatever PIL raises on a damaged header.
     """
-    with _open(file) as image:
-        orientation = _orientation(image)
-        swapped = orientation >= 5 and image.format != "TIFF"  # PIL reports TIFF sizes as displayed
-        width, height = image.size[::-1] if swapped else image.size
-        return Facts(image.mode, width, height, orientation != 1, _transparent(image))
-
-
-def decode(file: IO[bytes] | Image.Image, policy: Policy) -> np.ndarray:
-    """One picture under the policy, uint8 [C, H, W].
-
-    Raises:
-        InputError: it claims more than `MAX_PIXELS` pixels.
-        Exception: whatever PIL raises on a damaged file.
-    """
-    with _open(file) as image:
-        _draft(image, policy)
-        image.load()
-        if _orientation(image) != 1:
-            image = ImageOps.exif_transpose(image)
-        picture = _fit(_to_channels(_to_8_bit(image), policy.channels), policy)
-    pixels = np.asarray(picture)
-    return pixels[None] if policy.channels == 1 else pixels.transpose(2, 0, 1)
-
-
-def _open(file: IO[bytes] | Image.Image) -> Image.Image:
     if isinstance(file, Image.Image):
         return file
     try:
@@ -106,6 +81,28 @@ def _open(file: IO[bytes] | Image.Image) -> Image.Image:
     if image.width * image.height > MAX_PIXELS:
         raise InputError(_bomb(f"{image.width * image.height / 1e6:.0f} million"))
     return image
+
+
+def read_facts(image: Image.Image) -> Facts:
+    """The facts of a picture whose header is read."""
+    orientation = _orientation(image)
+    swapped = orientation >= 5 and image.format != "TIFF"  # PIL reports TIFF sizes as displayed
+    width, height = image.size[::-1] if swapped else image.size
+    return Facts(image.mode, width, height, orientation != 1, _transparent(image))
+
+
+def decode(image: Image.Image, policy: Policy) -> np.ndarray:
+    """One picture under the policy, uint8 [C, H, W].
+
+    Raises:
+        Exception: whatever PIL raises on a damaged file.
+    """
+    _draft(image, policy)
+    image.load()
+    if _orientation(image) != 1:
+        image = ImageOps.exif_transpose(image)
+    pixels = np.asarray(_fit(_to_channels(_to_8_bit(image), policy.channels), policy))
+    return pixels[None] if policy.channels == 1 else pixels.transpose(2, 0, 1)
 
 
 def _bomb(claimed: str) -> str:

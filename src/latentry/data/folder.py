@@ -83,6 +83,24 @@ class FolderSource:
         )
 
 
+@dataclass(frozen=True)
+class FileSource:
+    """One picture file, without labels."""
+
+    path: Path
+    name: str
+    where: str
+
+    def stamp(self) -> Stamp:
+        """Its size and times."""
+        return files_stamp([self.path])
+
+    def contents(self) -> Contents:
+        """The one picture."""
+        names = [self.path.name]
+        return Contents(names, FolderPictures(self.path.parent, names, self.path.stat().st_size))
+
+
 def file_stamp(stat: os.stat_result) -> str:
     """Size, time of modification, and time of change, which copying with old times does not fake."""
     return f"{stat.st_size}:{stat.st_mtime_ns}:{stat.st_ctime_ns}"

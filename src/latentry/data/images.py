@@ -201,34 +201,24 @@ def _decode(
     if request.limit is not None and request.limit < n:
         rows = [k * n // request.limit for k in range(request.limit)]
         notes = (*notes, f"limited to {request.limit} of {n} pictures, spread evenly")
-    with build.start_workers(contents.pictures) as workers:
-        probed = build.probe(workers, rows)
-        rows = [row for row in rows if row in probed.facts]
-        if not rows:
-            raise _all_damaged(source, contents, probed.bad)
-        policy, chosen = build.choose_policy(request, [probed.facts[row] for row in rows])
-        images, digests, bad = build.decode_rows(workers, rows, policy, path, progress)
-    failed = {item.row for item in bad}
-    kept = np.array([row for row in rows if row not in failed], dtype=np.int64)
-    bad = sorted(probed.bad + bad, key=lambda item: item.row)
-    if len(kept) == 0:
-        raise _all_damaged(source, contents, bad)
-    if images is None:
-        images = np.load(path, mmap_mode="r")  # type: ignore[arg-type]
-    labels = contents.labels and contents.labels.take(kept)
-    split = None if contents.split is None else contents.split[kept]
+    built = build.decode_all(contents.pictures, rows, request, path, progress)
+    if len(built.images) == 0:
+        raise _all_damaged(source, contents, built.bad)
+    labels = contents.labels and contents.labels.take(built.rows)
+    split = None if contents.split is None else contents.split[built.rows]
     report = make_report(
         source.where,
-        policy,
-        [probed.facts[row] for row in kept.tolist()],
-        [Skipped(contents.names[item.row], item.reason) for item in bad],
+        built.policy,
+        built.facts,
+        [Skipped(contents.names[item.row], item.reason) for item in built.bad],
         labels,
         split,
-        (*notes, *contents.notes, *chosen),
+        (*notes, *contents.notes, *built.notes),
     )
-    report = dataclasses.replace(report, fingerprint=build.fingerprint(digests, labels, policy.key))
-    names = tuple(contents.names[row] for row in kept.tolist())
-    return Decoded(images, digests, labels, split, names, {"report": report.to_json(), "shape": list(images.shape)})
+    report = dataclasses.replace(report, fingerprint=build.fingerprint(built.digests, labels, built.policy.key))
+    names = tuple(contents.names[row] for row in built.rows.tolist())
+    meta = {"report": report.to_json(), "shape": list(built.images.shape)}
+    return Decoded(built.images, built.digests, labels, split, names, meta)
 
 
 def _all_damaged(source: Source, contents: Contents, bad: list[build.Bad]) -> InputError:

@@ -12,7 +12,7 @@ from latentry.data.archive import ZipSource
 from latentry.data.arrays import ArraySource, NumpySource
 from latentry.data.builtin import NAMES, parse_builtin
 from latentry.data.contents import Source
-from latentry.data.folder import FolderSource, walk
+from latentry.data.folder import FileSource, FolderSource, walk
 from latentry.data.hub import HubSource
 from latentry.data.idx import IdxSource, idx_files, is_idx
 from latentry.data.layout import is_picture
@@ -79,12 +79,12 @@ def _path_source(path: Path, text: str) -> Source:
         if "images" not in path.name:
             raise InputError(f"{text} holds labels; give the file of pictures beside it, or their folder")
         return IdxSource((path,), name, text)
-    advice = (
-        f"give its folder, {path.parent}"
-        if is_picture(path.name)
-        else "known: folder, .zip, *-ubyte[.gz], .npy, .npz, .parquet"
+    if is_picture(path.name):
+        return FileSource(path, name, text)
+    raise InputError(
+        f"{text} is not a picture or set of pictures that is known by its ending; "
+        "known: .jpg, .png and other pictures, .zip, *-ubyte[.gz], .npy, .npz, .parquet"
     )
-    raise InputError(f"{text} is not a set of pictures that is known by its ending; {advice}")
 
 
 def _folder_source(path: Path, name: str, text: str) -> Source:

@@ -43,8 +43,12 @@ class Encodes(Protocol):
 class Method(Protocol):
     """What the loop trains: it owns the networks and the optimisers."""
 
-    module: nn.Module
     optimisers: dict[str, torch.optim.Optimizer]
+
+    @property
+    def module(self) -> nn.Module:
+        """The model that is trained, with its weights."""
+        ...
 
     def step(self, batch: Batch, rng: torch.Generator, progress: float) -> dict[str, Tensor]:
         """One update of the weights.

@@ -23,7 +23,9 @@ class TermSums:
 
     def take(self) -> dict[str, list[float] | float]:
         """The means since the last call."""
-        means = {name: (value.double() / self._n).tolist() for name, value in self._sums.items()}
+        means: dict[str, list[float] | float] = {
+            name: (value.double() / self._n).tolist() for name, value in self._sums.items()
+        }
         self._sums, self._n = {}, 0
         return means
 
