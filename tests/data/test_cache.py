@@ -50,7 +50,7 @@ def test_worker_processes_give_what_one_process_gives(many: Path, cache: Path, m
     together = open_images(many, cache=cache / "two", progress=lambda done, of: seen.append((done, of)))
     np.testing.assert_array_equal(alone.images, together.images)
     assert (alone.fingerprint, alone.report, alone.files) == (together.fingerprint, together.report, together.files)
-    assert len(alone) == 299 and seen == [(256, 299), (299, 299)]
+    assert len(alone) == 299 and seen == [(256, 300), (300, 300)]
 
 
 def test_a_refusal_in_a_worker_is_raised_here(many: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,6 +35,12 @@ def test_every_ending_opens(save: Save, root: Path, ending: str) -> None:
     assert np.abs(open_images(root).images.astype(int) - 200).max() <= 2
 
 
+def test_one_picture_opens_as_a_set_of_one(save: Save) -> None:
+    images = open_images(save("one.png", 0))
+    np.testing.assert_array_equal(images.images, [noise(0).transpose(2, 0, 1)])
+    assert (images.name, images.files, images.labels) == ("one", ("one.png",), None)
+
+
 def test_sub_folders_are_classes(save: Save, root: Path) -> None:
     for k, name in enumerate(["dog/1.png", "cat/1.png", "dog/2.png"]):
         save(name, k)

@@ -85,8 +85,7 @@ def decode_all(
     readable = [facts for _, facts in found if isinstance(facts, Facts)]
     if not readable:
         bad = [Bad(row, reason) for row, reason in found if isinstance(reason, str)]
-        nothing = np.zeros((0, 0, 0, 0), np.uint8)
-        return Built(nothing, nothing[:, 0, 0], np.zeros(0, np.int64), [], bad, Policy(1, 1, 1, request.fit), ())
+        return _nothing(bad, Policy(1, 1, 1, request.fit))
     return _decode_rows(pictures, rows, request, choose_policy(request, readable)[0], path, progress)
 
 
@@ -131,13 +130,18 @@ def _decode_rows(
         for chunk in chunks(len(rows), _CHUNK)
     ]
     parts: list[_Part] = []
-    kinds: set[Facts] = set()
+    known: dict[Facts, Facts] = {}  # one object for equal facts
+    kinds: dict[tuple[bool, bool], Facts] = {}  # by grey or not, of the first size or not: what decides the policy
     done = 0
     with start_workers(pictures) as workers:
         for task, part in zip(tasks, workers.map(_decode_chunk, tasks), strict=True):
+            part.facts[:] = [facts and known.setdefault(facts, facts) for facts in part.facts]
             parts.append(part)
-            kinds.update(facts for facts in part.facts if facts is not None)
-            if kinds and choose_policy(request, list(kinds))[0] != policy:
+            for facts in part.facts:
+                if facts is not None:
+                    first = next(iter(known))
+                    kinds.setdefault((facts.grey, facts[1:3] == first[1:3]), facts)
+            if kinds and choose_policy(request, list(kinds.values()))[0] != policy:
                 raise _Mispredicted
             done += len(task.rows)
             if progress:
@@ -146,8 +150,10 @@ def _decode_rows(
     bad = [item for part in parts for item in part.bad]
     failed = {item.row for item in bad}
     kept = np.array([row not in failed for row in rows], dtype=bool)
+    if not kept.any():
+        return _nothing(bad, policy)
     if path:
-        if failed and kept.any():
+        if failed:
             _drop_rows(path, np.flatnonzero(kept))
         images = np.load(path, mmap_mode="r")
     else:
@@ -163,6 +169,12 @@ def _decode_rows(
         policy=policy,
         notes=notes,
     )
+
+
+def _nothing(bad: list[Bad], policy: Policy) -> Built:
+    """What comes of pictures that are all damaged."""
+    empty = np.zeros((0, policy.channels, policy.height, policy.width), np.uint8)
+    return Built(empty, np.zeros((0, 16), np.uint8), np.zeros(0, np.int64), [], bad, policy, ())
 
 
 def start_workers(pictures: Pictures) -> Workers:

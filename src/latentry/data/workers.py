@@ -43,9 +43,13 @@ class Workers:
             self._idle.put(process)
 
     def __enter__(self) -> Self:
-        content = pickle.dumps(self.shared)
-        for process in self._processes:
-            _send(process.stdin, content)
+        content = pickle.dumps(self.shared) if self._processes else b""
+        try:
+            for process in self._processes:
+                _send(process.stdin, content)
+        except BaseException as error:
+            self.__exit__(type(error), error, None)
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

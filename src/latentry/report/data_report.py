@@ -58,20 +58,20 @@ def _labels(report: Report) -> list[RenderableType]:
             table.add_row(escape(name), f"{n:>7,}  {'█' * round(24 * n / most)}")
         parts.append(table)
     if report.attributes:
-        table = _table(f"{len(report.attributes)} attributes, share of the pictures that have them")
+        table = _table(f"{len(report.attributes)} attributes, share of pictures")
         for name, share in report.attributes.items():
             table.add_row(escape(name), f"{share:>6.1%}  {'█' * round(24 * share)}")
         parts.append(table)
     if report.numbers:
         table = _table(f"{len(report.numbers)} numbers, least / mean / most")
         for name, r in report.numbers.items():
-            table.add_row(escape(name), f"{r.least:g} / {r.mean:.4g} / {r.most:g}")
+            table.add_row(escape(name), f"{r.least:.3g} / {r.mean:.3g} / {r.most:.3g}")
         parts.append(table)
     return parts
 
 
 def _duplicates(duplicates: Duplicates, has_split: bool) -> Table:
-    table = _table("Pictures that occur more than once")
+    table = _table("Duplicates")
     table.add_row("exact copies", f"{duplicates.n_copies:,} in {len(duplicates.exact):,} groups")
     for group in duplicates.exact[:3]:
         table.add_row("", escape(_some(group, 4)))
