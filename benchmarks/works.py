@@ -27,7 +27,7 @@ class Work:
 
 
 class PythaeConvEncoder(nn.Module):
-    """28 px to 16 means and log-variances: strided 4x4 convolutions to 128, 256, 512, 1024 channels, batch norm, ReLU."""
+    """28 px to 16 means and log-variances: strided 4x4 convolutions to 128-256-512-1024 channels, batch norm, ReLU."""
 
     def __init__(self) -> None:
         super().__init__()

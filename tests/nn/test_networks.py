@@ -103,7 +103,7 @@ def weight_shapes(module: nn.Module) -> list[tuple[int, ...]]:
 
 
 def test_conv_widths_double_up_to_the_cap_and_are_mirrored() -> None:
-    network = NetworkSettings(width=8, width_max=20)
+    network = NetworkSettings(width=8, width_max=20, stages=3, upsampling="nearest")
     encoder, decoder = build(network, ImageSpec(3, 32, 32))
     assert weight_shapes(encoder) == [(8, 3, 4, 4), (16, 8, 4, 4), (20, 16, 4, 4), (6, 20 * 4 * 4)]
     assert weight_shapes(decoder) == [(20 * 4 * 4, 6), (16, 20, 3, 3), (8, 16, 3, 3), (3, 8, 3, 3)]
@@ -111,7 +111,7 @@ def test_conv_widths_double_up_to_the_cap_and_are_mirrored() -> None:
 
 def test_last_layer_convolution_gives_the_layers_of_fosters_decoder() -> None:
     """Foster's Fashion-MNIST VAE: 128, 64, 32 channels at 8, 16, 32 pixels, then a 3x3 convolution to the picture."""
-    network = NetworkSettings(width_max=128, kernel=3, upsampling="transposed", last_layer="convolution")
+    network = NetworkSettings(width_max=128, stages=3, kernel=3, upsampling="transposed", last_layer="convolution")
     decoder = build_decoder(network, 2, ImageSpec(1, 32, 32))
     assert weight_shapes(decoder) == [
         (128 * 4 * 4, 2),
@@ -125,7 +125,7 @@ def test_last_layer_convolution_gives_the_layers_of_fosters_decoder() -> None:
 
 def test_blocks_are_counted_per_stage() -> None:
     for blocks in (1, 3):
-        encoder, decoder = build(replace(SMALL, backbone="residual", blocks=blocks), ImageSpec(3, 32, 32))
+        encoder, decoder = build(replace(SMALL, backbone="residual", stages=3, blocks=blocks), ImageSpec(3, 32, 32))
         for network in (encoder, decoder):
             assert sum(isinstance(module, ResidualBlock) for module in network.modules()) == 3 * blocks
 

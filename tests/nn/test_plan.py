@@ -11,18 +11,18 @@ from latentry.nn import StagePlan, nearest_sizes, plan_stages
 @pytest.mark.parametrize(
     ("size", "plan"),
     [
-        ((64, 64), (4, 4, 4)),
+        ((64, 64), (3, 8, 8)),
         ((28, 28), (2, 7, 7)),
-        ((48, 64), (3, 6, 8)),
-        ((32, 32), (3, 4, 4)),
+        ((48, 64), (2, 12, 16)),
+        ((32, 32), (2, 8, 8)),
         ((30, 30), (1, 15, 15)),
         ((1, 1), (0, 1, 1)),
         ((2, 3), (0, 2, 3)),
         ((7, 16), (0, 7, 16)),
-        ((256, 256), (6, 4, 4)),
+        ((256, 256), (5, 8, 8)),
     ],
 )
-def test_halving_stops_at_four_pixels_or_at_an_odd_side(size: tuple[int, int], plan: tuple[int, int, int]) -> None:
+def test_halving_stops_at_seven_pixels_or_at_an_odd_side(size: tuple[int, int], plan: tuple[int, int, int]) -> None:
     assert plan_stages(*size) == StagePlan(*plan)
 
 

@@ -29,17 +29,12 @@ def parse_flags(cls: type[T], arguments: list[str], *, prog: str, description: s
         SystemExit: `--help` was asked for and has been printed.
     """
     complaint = io.StringIO()
-    given = tyro.MISSING if default is None else default
+    settings = tyro.conf.configure(tyro.conf.OmitArgPrefixes)(cls)
     try:
         with contextlib.redirect_stderr(complaint):
-            return tyro.cli(
-                cls,
-                args=arguments,
-                prog=prog,
-                description=description,
-                default=given,
-                config=(tyro.conf.OmitArgPrefixes,),
-            )
+            if default is None:
+                return tyro.cli(settings, args=arguments, prog=prog, description=description)
+            return tyro.cli(settings, args=arguments, prog=prog, description=description, default=default)
     except SystemExit as end:
         if end.code in (0, None):
             raise

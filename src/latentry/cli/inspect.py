@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass
+from typing import Annotated
 
 import tyro
 
@@ -16,7 +17,7 @@ from latentry.settings.data import Channels, DataSettings, Fit
 class InspectFlags:
     """The verb's arguments."""
 
-    data: tyro.conf.Positional[str]
+    data: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA")]
     """a folder, zip, IDX, npy, npz or parquet file, hf:owner/name, or faces, digits, shapes"""
     size: str | None = None
     """side in pixels that pictures would be brought to, or HEIGHTxWIDTH"""

@@ -17,7 +17,7 @@ from latentry.cli.flags import parse_flags
 class ReconstructFlags:
     """The verb's arguments."""
 
-    run: tyro.conf.Positional[Path]
+    run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
     """a run folder or a model folder"""
     data: str | None = None
     """pictures to reconstruct: a file or anything that `train --data` takes; by default the run's held-out pictures"""

@@ -6,7 +6,7 @@ import json
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
 
@@ -18,7 +18,7 @@ from latentry.errors import InputError
 class RunsFlags:
     """The verb's arguments."""
 
-    out: tyro.conf.Positional[Path] = Path("runs")
+    out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FOLDER")] = Path("runs")
     """where run folders are"""
     json: bool = False
     """print a JSON list, and nothing else"""

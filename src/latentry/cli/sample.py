@@ -18,7 +18,7 @@ from latentry.errors import InputError
 class SampleFlags:
     """The verb's arguments."""
 
-    run: tyro.conf.Positional[Path]
+    run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
     """a run folder or a model folder"""
     n: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 16
     """how many pictures, with seeds 0 to n - 1"""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from latentry.errors import InputError
 
-SHORTEST_BASE_PX = 4  # halving stops before the shorter side falls below this
+SHORTEST_BASE_PX = 7  # halving stops before the shorter side falls below this: coarser stages learn more slowly
 LONGEST_BASE_PX = 16  # a longer side than this would leave most of the weights in one linear layer
 
 
@@ -23,7 +23,7 @@ def plan_stages(height: int, width: int, stages: int | None = None) -> StagePlan
 
     Args:
         height, width: of the pictures, in pixels.
-        stages: number of halvings. None takes the most that divide both sides and leave the shorter one at least 4
+        stages: number of halvings. None takes the most that divide both sides and leave the shorter one at least 7
             pixels, and refuses sizes that end above 16 pixels; with a number, any base is allowed.
 
     Raises:

@@ -126,4 +126,4 @@ def _require(module: str, package: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise InputError(f"{package} is not installed; pip install {package}") from error
+        raise InputError(f"{package} is not installed; pip install 'latentry[track]'") from error

@@ -21,9 +21,9 @@ class SamplerSettings:
     """prior, mixture of Gaussians, two-stage VAE; auto takes the one with the best held-out likelihood of latents."""
     mixture_components: int = 10
     """Gaussians in the mixture, each with a full covariance."""
-    second_stage_steps: int = 1500
+    second_stage_steps: int = 1000
     """optimiser steps of the second VAE, trained on the latents; 0 leaves it out."""
-    second_stage_units: int = 512
+    second_stage_units: int = 256
     """hidden units in each of the second VAE's two layers."""
 
     def __post_init__(self) -> None:
@@ -36,7 +36,7 @@ class SamplerSettings:
                 f"second-stage-units (={self.second_stage_units}) at least 1"
             )
         if self.sampler == "two-stage" and self.second_stage_steps == 0:
-            raise InputError("sampler=two-stage needs second-stage-steps of at least 1; the default is 1500")
+            raise InputError("sampler=two-stage needs second-stage-steps of at least 1; the default is 1000")
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class AutoencoderSettings:
     """numbers in the latent."""
     likelihood: LikelihoodName = "gaussian"
     """reconstruction loss: gaussian is squared error, laplace absolute error, bernoulli cross-entropy."""
-    sigma: float = 0.2
+    sigma: float = 0.1
     """standard deviation (gaussian) or scale (laplace) of the noise on pixels, in units of the range [-1, 1]."""
     noise: float = 0.0
     """standard deviation of the Gaussian noise added to the encoder's input, in units of the range [-1, 1]."""
@@ -72,7 +72,7 @@ class VAESettings:
     """numbers in the latent."""
     likelihood: LikelihoodName = "gaussian"
     """distribution of the pixels given the latent; learned: one sigma for all pixels, trained with the rest."""
-    sigma: float = 0.2
+    sigma: float = 0.1
     """standard deviation (gaussian) or scale (laplace) of the noise on pixels, in units of the range [-1, 1]."""
     prior: Literal["normal", "vamp"] = "normal"
     """distribution of latents: standard normal, or VampPrior, a mixture of posteriors of learned pseudo-inputs."""

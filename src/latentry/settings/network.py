@@ -26,7 +26,7 @@ class NetworkSettings:
     width_max: int = 256
     """conv, residual: no stage has more channels than this."""
     stages: int | None = None
-    """conv, residual: how often height and width are halved; None halves while the shorter side stays >= 4 pixels."""
+    """conv, residual: how often height and width are halved; None halves while the shorter side stays >= 7 pixels."""
     blocks: int = 1
     """residual: residual blocks in each stage."""
     hidden: tuple[int, ...] = (512, 256)
@@ -35,7 +35,7 @@ class NetworkSettings:
     """conv: side in pixels of the stride-2 kernels, 3, 4 or 5; only for upsampling=transposed, downsampling=strided."""
     downsampling: Downsampling = "strided"
     """how the encoder halves: stride-2 convolution, 3x3 + average pool, 3x3 + blur, or space-to-depth."""
-    upsampling: Upsampling = "nearest"
+    upsampling: Upsampling = "transposed"
     """how the decoder doubles: transposed convolution, nearest or bilinear + 3x3, or pixel-shuffle."""
     last_layer: LastLayer = "upsampling"
     """conv, residual: the decoder's last doubling makes the picture itself (fast), or a 3x3 convolution follows it."""

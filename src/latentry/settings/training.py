@@ -41,7 +41,7 @@ class TrainingSettings:
     """pictures to train on, counted with repetition, e.g. 60000, 500k, 2M."""
     epochs: float | None = None
     """passes through the training pictures."""
-    batch: int = 64
+    batch: int = 32
     """pictures in one step, over all devices together."""
     seed: int = 0
     """every random choice derives from it."""
@@ -49,7 +49,7 @@ class TrainingSettings:
     """auto (cuda, then mps, then cpu), cpu, cuda, cuda:1, mps."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """arithmetic of the networks; losses and optimiser stay in float32."""
-    lr: float = 1e-3
+    lr: float = 2e-3
     """learning rate of Adam after warm-up."""
     adam_beta1: float = 0.9
     """decay of Adam's mean of gradients."""

@@ -18,7 +18,7 @@ from latentry.training.rng import derive_seed, rng_for
 from latentry.training.run import Run
 from latentry.training.stream import PictureStream
 
-_N_LATENTS = 20_000  # training pictures whose latents the samplers are fitted to, at most
+_N_LATENTS = 2_000, 20_000  # training pictures whose latents the samplers are fitted to: after a short, a long run
 _BATCH = 250
 
 
@@ -46,9 +46,10 @@ def finish_run(
     restore_module("ema", model, tensors)
     model.eval()
     seed = config.training.seed
-    z = _latents(model, train, rng_for(seed, "latents", "train", device=train.device))
+    n = int(np.clip(state["images"] // 4, *_N_LATENTS))  # encoding must not take longer than the training before it
+    z = _latents(model, train, n, rng_for(seed, "latents", "train", device=train.device))
     if len(held_out):
-        z_held_out = _latents(model, held_out, rng_for(seed, "latents", "held-out", device=train.device))
+        z_held_out = _latents(model, held_out, n, rng_for(seed, "latents", "held-out", device=train.device))
     else:
         kept = torch.arange(len(z)) % 5 > 0
         z, z_held_out = (z[kept], z[~kept]) if len(z) >= 10 else (z, z)
@@ -65,8 +66,8 @@ def finish_run(
     save_model(run.model, model, config, {**facts, "images": state["images"], "held_out_loss": state["score"]})
 
 
-def _latents(model: Model, stream: PictureStream, rng: torch.Generator) -> Tensor:
-    """One latent a picture, drawn where encoding is random, [N, D], of at most `_N_LATENTS` pictures."""
-    n = min(len(stream), _N_LATENTS)
+def _latents(model: Model, stream: PictureStream, n: int, rng: torch.Generator) -> Tensor:
+    """One latent a picture, drawn where encoding is random, [N, D], of at most `n` pictures."""
+    n = min(len(stream), n)
     encode: Callable[[Tensor, torch.Generator], Tensor] = model.encode_sample
     return torch.cat([encode(stream.take(rows).x, rng) for rows in np.array_split(np.arange(n), -(-n // _BATCH))])

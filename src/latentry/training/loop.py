@@ -112,6 +112,7 @@ class Loop:
 
     def save(self, score: float | None) -> Path:
         """Write a checkpoint; one with a score (smaller is better) may become the best one."""
+        self._follow_without_average()
         tensors = {
             **module_tensors("model", self.method.module),
             **module_tensors("ema", self.ema.module),
@@ -133,10 +134,15 @@ class Loop:
             self._sums.add(self.method.step(batch, rng, progress))
         at.step += 1
         at.images += settings.batch
-        half_life = parse_count(settings.ema) if settings.ema is not None else 0
-        self.ema.update(ema_decay(settings.batch, half_life, at.images))
+        if settings.ema is not None:
+            self.ema.update(ema_decay(settings.batch, parse_count(settings.ema), at.images))
         if at.step % _FINITE_EVERY == 0:
             self._check_finite()
+
+    def _follow_without_average(self) -> None:
+        """Where no average is kept, the copy that is shown and scored is brought up to date when it is needed."""
+        if self.training.ema is None:
+            self.ema.update(0.0)
 
     def _tick_is_due(self) -> bool:
         tick = self._ticks_over()
@@ -150,6 +156,7 @@ class Loop:
     @torch.no_grad()
     def _tick(self, rate: float) -> None:
         self._check_finite()
+        self._follow_without_average()
         held_out = self._score_held_out()
         record: dict[str, Any] = {
             "images": self.at.images,

@@ -1,0 +1,1 @@
+"""Results by command, with the logs of the runs that were made."""
