@@ -27,7 +27,9 @@ def main() -> None:
     parser.add_argument("path")
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
-    cold, warm, n = [], [], 0
+    cold: list[float] = []
+    warm: list[float] = []
+    n = 0
     for _ in range(arguments.repeats):
         with tempfile.TemporaryDirectory() as cache:
             for seconds in (cold, warm):

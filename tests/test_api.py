@@ -141,6 +141,15 @@ def test_a_users_own_data_set_and_networks(pictures, tmp_path):
     assert array.log[-1]["images"] == run.log[-1]["images"]
 
 
+def test_pictures_given_in_python_are_not_taken_for_the_default(pictures, tmp_path):
+    run = latentry.train("vae", pictures, out=tmp_path, **SMALL)
+    with pytest.raises(latentry.InputError, match="given in Python"):
+        latentry.resume(run.path)
+    assert latentry.resume(run.path, pictures).finished
+    with pytest.raises(latentry.InputError, match="not those of"):
+        latentry.resume(run.path, pictures[:100])
+
+
 def test_training_neither_reads_nor_sets_the_global_seed(pictures, tmp_path):
     results = []
     for seed in (1, 2):

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from latentry.data import ImageSet, holdout_indices, open_images, to_float
+from latentry.data import ImageSet, holdout_indices, inspect_set, open_images, to_float
 from latentry.data.builtin import NAMES as BUILT_IN
 from latentry.errors import InputError
-from latentry.files import read_json
+from latentry.files import read_json, write_json
 from latentry.models.build import build_method, build_model, initialise_model
 from latentry.models.folder import load_model
 from latentry.models.trained import TrainedModel
@@ -39,6 +39,8 @@ from latentry.training.stream import PictureStream
 
 _BUILT_IN_SECONDS = 60.0
 _OWN_DATA_SECONDS = 600.0
+_INSPECTION_SECONDS = 2e-4  # to look for copies of one picture, on a laptop
+_FROM_PYTHON = "python:"  # what the config says of data that were an array or a data set, not a path
 
 
 @dataclass(frozen=True)
@@ -95,10 +97,11 @@ def train(
     """
     config = recipe if isinstance(recipe, Config) else find_recipe(recipe).config
     if isinstance(data, str | Path):
-        config = config.with_settings(data=str(data))
+        config, data = config.with_settings(data=str(data)), None
     config = config.with_settings(**settings)
-    source = data if data is not None and not isinstance(data, str | Path) else config.data.data
-    images = source if isinstance(source, ImageSet) else open_config_images(config, source)
+    images = data if isinstance(data, ImageSet) else open_config_images(config, data)
+    if data is not None and images.report.source != config.data.data:
+        config = config.with_settings(data=f"{_FROM_PYTHON}{images.name}")
     own = {"encoder": encoder, "decoder": decoder}
     loop = _prepare(config, images, own, Path(out), observers)
     return _run_loop(loop, images, own)
@@ -129,8 +132,7 @@ def resume(
     if config is not None:
         _check_same(run.read_config(), config)
     config = config or run.read_config()
-    source = config.data.data if data is None else data
-    images = source if isinstance(source, ImageSet) else open_config_images(config, source)
+    images = data if isinstance(data, ImageSet) else open_config_images(config, data)
     recorded = read_json(run.data_file)["fingerprint"]
     if images.fingerprint != recorded:
         raise InputError(
@@ -179,10 +181,21 @@ def load(
     return TrainedModel(model.requires_grad_(False), config, {"data": record["name"]}, where, path)
 
 
-def open_config_images(config: Config, source: Any) -> ImageSet:
-    """The pictures in `source` at the size and with the channels that the config asks for."""
-    data = config.data
-    return open_images(source, size=data.size_px, channels=data.channels, fit=data.fit)
+def open_config_images(config: Config, data: Any = None) -> ImageSet:
+    """Pictures at the size and with the channels that the config asks for.
+
+    Args:
+        config: the settings.
+        data: what `open_images` takes; None for the config's own.
+
+    Raises:
+        InputError: they cannot be opened, or were given in Python and are not known here.
+    """
+    settings = config.data
+    if data is None and settings.data.startswith(_FROM_PYTHON):
+        raise InputError("the pictures of this run were given in Python, so it cannot open them again; pass data")
+    source = settings.data if data is None else data
+    return open_images(source, size=settings.size_px, channels=settings.channels, fit=settings.fit)
 
 
 def open_for_model(model: TrainedModel, data: str | None, n: int | None) -> np.ndarray:
@@ -198,9 +211,9 @@ def open_for_model(model: TrainedModel, data: str | None, n: int | None) -> np.n
     """
     image, settings = model.network.image, model.config.data
     channels: dict[int, Channels] = {1: "grey", 3: "rgb", 4: "rgba"}
-    source = settings.data if data is None else data
-    size = (image.height, image.width)
-    images = open_images(source, size=size, channels=channels[image.channels], fit=settings.fit)
+    size = f"{image.height}x{image.width}"
+    config = model.config.with_settings(size=size, channels=channels[image.channels])
+    images = open_config_images(config, data)
     rows = np.arange(len(images))
     if data is None:
         _, held_out = holdout_indices(images, settings.holdout, model.config.training.seed)
@@ -240,7 +253,7 @@ def _assemble(
     theirs = tuple(network for network in own.values() if network is not None)
     initialise_model(model, examples, rng_for(training.seed, "weights"), own=theirs)
     model = model.to(device)
-    built_in = isinstance(config.data.data, str) and config.data.data.split(":")[0] in BUILT_IN
+    built_in = config.data.data.split(":")[0] in BUILT_IN
     default_seconds = _BUILT_IN_SECONDS if built_in else _OWN_DATA_SECONDS
     return Loop(
         run=run,
@@ -264,6 +277,7 @@ def _run_loop(loop: Loop, images: ImageSet, own: dict[str, nn.Module | None]) ->
             if finished:
                 model = build_model(loop.config, images.spec, **own).to(loop.train.device)
                 facts = {"data": images.name, "own_networks": [name for name, network in own.items() if network]}
+                _inspect_into_run(loop, images)
                 finish_run(loop.run, loop.config, model, loop.train, loop.held_out, facts)
                 trained = TrainedModel(model, loop.config, facts, loop.train.device, loop.run.model)
                 for name in trained.samplers:
@@ -274,6 +288,13 @@ def _run_loop(loop: Loop, images: ImageSet, own: dict[str, nn.Module | None]) ->
         for observer in loop.observers:
             observer.ended()
     return TrainingResult(loop.run, finished, stop.signal)
+
+
+def _inspect_into_run(loop: Loop, images: ImageSet) -> None:
+    """Add duplicates and leaks to the run's data report, where looking for them is cheap beside the training."""
+    if len(images) * _INSPECTION_SECONDS < 0.03 * loop.at.seconds:
+        record = read_json(loop.run.data_file)
+        write_json(loop.run.data_file, {**record, "report": inspect_set(images).to_json()})
 
 
 def _check_same(before: Config, now: Config) -> None:

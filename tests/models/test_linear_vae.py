@@ -95,7 +95,7 @@ def test_active_units_are_the_eigenvalues_above_beta_sigma_squared(pictures, tmp
         sigma=math.sqrt(sigma2),
         beta=beta,
         latent=LATENT,
-        epochs=60,
+        epochs=150,
         batch=100,
         lr=5e-3,
         ticks=2,

@@ -32,7 +32,8 @@ def test_plain_lines_where_there_is_no_terminal(watched):
     run, output = watched
     lines = output.strip().splitlines()
     assert str(run.path) in lines[0]
-    assert [int(re.search(r"([\d,]+) images", line)[1].replace(",", "")) for line in lines[1:]] == [40, 80, 120]
+    seen = re.findall(r"([\d,]+) images ", output)
+    assert [int(count.replace(",", "")) for count in seen] == [40, 80, 120]
     assert all("kl" in line and "active units" in line for line in lines[1:])
     assert "\x1b" not in output
 

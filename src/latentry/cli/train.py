@@ -110,7 +110,7 @@ def _train(config: Config, flags: RunFlags) -> int:
     if flags.resume is not None:
         result = api.resume(flags.resume, observers=observers, config=config)
     else:
-        images = api.open_config_images(config, config.data.data)
+        images = api.open_config_images(config)
         console.print(*data_summary(images), sep="\n", highlight=False, soft_wrap=True)
         result = api.train(config, images, out=flags.out, observers=observers)
     if flags.json:

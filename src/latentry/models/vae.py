@@ -149,26 +149,29 @@ class VAEMethod:
         """Descend the negative objective; the terms are means over the batch, in nats per image."""
         warmup = self.settings.beta_warmup
         beta = self.settings.beta * (min(1.0, progress / warmup) if warmup else 1.0)
-        loss, terms = self._objective(self.module, batch.x, rng, beta)
+        loss, terms, _ = self._objective(self.module, batch.x, rng, beta)
         descend(self.optimisers["vae"], loss.mean(), self.clip)
         return {"loss": loss.detach().mean(), **{name: value.detach().mean(dim=0) for name, value in terms.items()}}
 
     def score(self, module: nn.Module, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
         """The objective's terms per picture at the full beta, with the posterior's mean for counting active units."""
         assert isinstance(module, VAE)
-        loss, terms = self._objective(module, batch.x, rng, self.settings.beta)
-        return {"loss": loss, **terms, "mu": module.posterior(batch.x).mu}
+        loss, terms, q = self._objective(module, batch.x, rng, self.settings.beta)
+        return {"loss": loss, **terms, "mu": q.mu}
 
-    def _objective(self, vae: VAE, x: Tensor, rng: torch.Generator, beta: float) -> tuple[Tensor, dict[str, Tensor]]:
-        """What is minimised [B], and its terms [B] or [B, D]; x in [-1, 1], [B, C, H, W]."""
+    def _objective(
+        self, vae: VAE, x: Tensor, rng: torch.Generator, beta: float
+    ) -> tuple[Tensor, dict[str, Tensor], Posterior]:
+        """What is minimised [B], its terms [B] or [B, D], and q(z | x); x in [-1, 1], [B, C, H, W]."""
         q = vae.posterior(x)
         match self.settings.objective:
             case "elbo":
-                return self._elbo(vae, x, q, rng, beta)
+                loss, terms = self._elbo(vae, x, q, rng, beta)
             case "importance-weighted":
-                return self._importance_weighted(vae, x, q, rng)
+                loss, terms = self._importance_weighted(vae, x, q, rng)
             case "total-correlation":
-                return self._total_correlation(vae, x, q, rng, beta)
+                loss, terms = self._total_correlation(vae, x, q, rng, beta)
+        return loss, terms, q
 
     def _elbo(
         self, vae: VAE, x: Tensor, q: Posterior, rng: torch.Generator, beta: float

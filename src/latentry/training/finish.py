@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from latentry.models.build import Model
 from latentry.models.fit_samplers import fit_samplers
 from latentry.models.folder import save_model
 from latentry.settings.config import Config
+from latentry.settings.models import SamplerSettings
 from latentry.training.checkpoint import best_checkpoint, list_checkpoints, load_checkpoint, restore_module
 from latentry.training.rng import derive_seed, rng_for
 from latentry.training.run import Run
@@ -59,11 +61,17 @@ def finish_run(
                 model.samplers,
                 z,
                 z_held_out,
-                config.sampler,
+                _shortened(config.sampler, state["images"]),
                 own_log_prob=model.log_prior,
                 seed=derive_seed(seed, "samplers"),
             )
     save_model(run.model, model, config, {**facts, "images": state["images"], "held_out_loss": state["score"]})
+
+
+def _shortened(settings: SamplerSettings, images: int) -> SamplerSettings:
+    """Fewer second-stage steps after a short run, whose latents are not worth more: one for every 40 images seen."""
+    steps = min(settings.second_stage_steps, max(1, images // 40)) if settings.second_stage_steps else 0
+    return dataclasses.replace(settings, second_stage_steps=steps)
 
 
 def _latents(model: Model, stream: PictureStream, n: int, rng: torch.Generator) -> Tensor:

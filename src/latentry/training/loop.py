@@ -37,7 +37,8 @@ from latentry.training.stream import PictureStream
 from latentry.training.terms import TermSums, non_finite_error
 
 N_SHOWN = 32  # pictures in the grids
-N_SCORED = 500  # held-out pictures scored at a tick, at most: a tick should not take longer than training between
+_N_SCORED = 100, 2000  # held-out pictures scored at a tick, at least and at most
+_SCORED_SHARE = 8  # of the images trained on between ticks, one in so many is scored: a few percent of the time
 _SCORE_BATCH = 100
 _FINITE_EVERY = 50  # steps between looks at whether the loss is finite
 _SAFETY_SECONDS = 600.0  # a checkpoint is written at least this often
@@ -178,7 +179,8 @@ class Loop:
 
     def _score_held_out(self) -> dict[str, Any] | None:
         """The method's terms on held-out pictures, with the averaged weights; None where none are held out."""
-        n = min(len(self.held_out), N_SCORED)
+        between_ticks = self.at.images // max(self.at.tick, 1)
+        n = min(len(self.held_out), int(np.clip(between_ticks // _SCORED_SHARE, *_N_SCORED)))
         if n == 0:
             return None
         rng = rng_for(self.training.seed, "held-out", device=self.held_out.device)  # the same noise at every tick
