@@ -1,6 +1,6 @@
-"""Train every recipe on one data set for the same time, and write what each reached: the numbers in the recipe table.
+"""Train every recipe on as many images of one data set, and write what each reached: the numbers in the recipe table.
 
-usage: python -m reproductions.recipes [--data faces] [--budget 2m] [--recipes vae,iwae] [--out reproductions/recipes]
+usage: python -m reproductions.recipes [--data faces] [--images 12k] [--recipes vae,iwae] [--out reproductions/recipes]
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ def main() -> None:
     """Train, score, write a JSON line as each ends, and a table at the end."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default="faces")
-    parser.add_argument("--budget", default="2m")
+    parser.add_argument("--images", default="12k")
     parser.add_argument("--recipes", default=",".join(latentry.RECIPES))
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--out", type=Path, default=Path("reproductions/recipes"))
     arguments = parser.parse_args()
     log = arguments.out.with_suffix(".jsonl")
     for recipe in arguments.recipes.split(","):
-        row = measure(recipe, arguments.data, arguments.budget, arguments.runs)
+        row = measure(recipe, arguments.data, arguments.images, arguments.runs)
         print(row)
         with log.open("a") as file:
             file.write(json.dumps(row) + "\n")
@@ -40,9 +40,9 @@ def main() -> None:
     arguments.out.with_suffix(".md").write_text(as_markdown(rows))
 
 
-def measure(recipe: str, data: str, budget: str, runs: Path) -> dict[str, Any]:
+def measure(recipe: str, data: str, images_budget: str, runs: Path) -> dict[str, Any]:
     """Train one recipe and score it on held-out pictures."""
-    settings: dict[str, Any] = {"budget": budget, "epochs": None, "images": None}
+    settings: dict[str, Any] = {"budget": None, "epochs": None, "images": images_budget}
     run = latentry.train(recipe, data, out=runs, **settings)
     model = run.load()
     config = model.config
@@ -56,8 +56,8 @@ def measure(recipe: str, data: str, budget: str, runs: Path) -> dict[str, Any]:
         "recipe": recipe,
         "data": data,
         "picture": "x".join(map(str, reals.shape[1:])),
-        "budget": budget,
         "images": last["images"],
+        "seconds": last["seconds"],
         "held_out_loss": scores["loss"],
         "reconstruction": scores["reconstruction"],
         "kl": scores.get("kl"),
@@ -79,13 +79,13 @@ def as_markdown(rows: list[dict[str, Any]]) -> str:
         "held-out nats per image, comparable only between equal likelihoods and picture sizes; PSNR is of",
         f"reconstructions of {N_SCORED} held-out pictures. Full records: the `.jsonl` file beside this one.",
         "",
-        "| recipe | data | picture | time | images seen | loss | KL | active units | PSNR | sampler chosen |",
-        "|---|---|---|---|--:|--:|--:|--:|--:|---|",
+        "| recipe | data | picture | images seen | seconds | loss | KL | active units | PSNR | sampler chosen |",
+        "|---|---|---|--:|--:|--:|--:|--:|--:|---|",
     ]
     for row in rows:
         kl = "" if row["kl"] is None else f"{row['kl']:,.1f}"
         lines.append(
-            f"| {row['recipe']} | {row['data']} | {row['picture']} | {row['budget']} | {row['images']:,} "
+            f"| {row['recipe']} | {row['data']} | {row['picture']} | {row['images']:,} | {row['seconds']:,.0f} "
             f"| {row['held_out_loss']:,.1f} | {kl} | {row['active_units']} | {row['psnr_db']:.2f} dB "
             f"| {row['sampler']} |"
         )

@@ -96,6 +96,7 @@ def test_counts():
     [
         (lambda: TrainingSettings(budget="1m", epochs=3), "budget and epochs were given"),
         (lambda: TrainingSettings(batch=0), "batch"),
+        (lambda: TrainingSettings(batch=10**12), "batch"),
         (lambda: TrainingSettings(lr=0), "lr"),
         (lambda: TrainingSettings(seed=-1), "seed"),
         (lambda: TrainingSettings(clip=0.0), "clip"),

@@ -10,6 +10,7 @@ from typing import Literal
 from latentry.errors import InputError
 
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_LARGEST_BATCH = 1 << 20
 _COUNTS = {"": 1, "k": 1_000, "M": 1_000_000, "G": 1_000_000_000}
 
 
@@ -94,6 +95,8 @@ class TrainingSettings:
         for name in ("batch", "ticks", "checkpoints", "keep"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} (={getattr(self, name)}) must be at least 1")
+        if self.batch > _LARGEST_BATCH:
+            raise InputError(f"batch (={self.batch}) must be at most {_LARGEST_BATCH}")
         if not 0 <= self.seed < 2**63:
             raise InputError(f"seed (={self.seed}) must be from 0 to 2**63 - 1")
         if not 0 < self.lr < math.inf:
