@@ -32,23 +32,33 @@ def eigenvalues(pictures):
     return np.sort(np.linalg.eigvalsh(np.cov(x.T, bias=True)))[::-1]
 
 
+class Scale(nn.Module):
+    """Multiplies by a fixed number, so that the weights beside it are near one and Adam gets there soon."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.factor
+
+
 def networks() -> dict[str, Any]:
+    """A linear encoder and a linear decoder."""
     torch.manual_seed(0)
-    linear = nn.Linear(D_PIXELS, 2 * LATENT)
-    with torch.no_grad():  # small, so that no unit starts far out
-        linear.weight.mul_(0.1)
-    return {"encoder": nn.Sequential(nn.Flatten(), linear), "decoder": nn.Linear(LATENT, D_PIXELS)}
+    encoder = nn.Sequential(nn.Flatten(), Scale(5.0), nn.Linear(D_PIXELS, 2 * LATENT))
+    return {"encoder": encoder, "decoder": nn.Sequential(nn.Linear(LATENT, D_PIXELS), Scale(0.2))}
 
 
 def exact_bound(model: VAE, pictures) -> float:
     """The mean evidence lower bound in nats, with the expectation over q(z | x) in closed form."""
     x = torch.from_numpy(pictures.reshape(N, D_PIXELS) / 127.5 - 1)
     decoder = model.decoder.double()
-    assert isinstance(decoder, nn.Linear)
     with torch.no_grad():
+        weight = decoder(torch.eye(LATENT).double()) - decoder(torch.zeros(1, LATENT).double())  # [D, pixels]
         mu, logvar = (p.double() for p in model.posterior(torch.from_numpy(pictures).float() / 127.5 - 1))
         sigma2 = (2 * model.likelihood.log_sigma.double()).exp()
-        squares = (x - decoder(mu)).square().sum(1) + (logvar.exp() * decoder.weight.square().sum(0)).sum(1)
+        squares = (x - decoder(mu)).square().sum(1) + (logvar.exp() * weight.square().sum(1)).sum(1)
         kl = 0.5 * (mu.square() + logvar.exp() - 1 - logvar).sum(1)
         log_likelihood = -0.5 * D_PIXELS * torch.log(2 * math.pi * sigma2) - squares / (2 * sigma2)
         return float((log_likelihood - kl).mean())
@@ -68,7 +78,7 @@ def test_the_ordinary_trainer_reaches_probabilistic_pca(pictures, tmp_path):
         "latent": LATENT,
         "epochs": 150,
         "batch": 100,
-        "lr": 5e-3,
+        "lr": 2e-2,
         "ticks": 2,
         "holdout": 0.0,
         "ema": "50k",
@@ -95,9 +105,9 @@ def test_active_units_are_the_eigenvalues_above_beta_sigma_squared(pictures, tmp
         sigma=math.sqrt(sigma2),
         beta=beta,
         latent=LATENT,
-        epochs=150,
+        epochs=60,
         batch=100,
-        lr=5e-3,
+        lr=1e-2,
         ticks=2,
         holdout=0.1,
         sampler="prior",
