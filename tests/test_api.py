@@ -150,6 +150,17 @@ def test_pictures_given_in_python_are_not_taken_for_the_default(pictures, tmp_pa
         latentry.resume(run.path, pictures[:100])
 
 
+def test_samplers_are_fitted_to_all_classes_of_a_sorted_set(tmp_path):
+    """Dark pictures first, then bright ones: latents of the first pictures alone would give dark samples only."""
+    rng = np.random.default_rng(0)
+    pictures = np.concatenate([rng.integers(level, level + 20, (6000, 1, 4, 4), np.uint8) for level in (30, 200)])
+    settings = {**SMALL, "images": "6k", "batch": 50, "ticks": 1, "backbone": "mlp", "hidden": (16,)}
+    brightness = (
+        latentry.train("autoencoder", pictures, out=tmp_path, **settings).load().sample(40).mean(axis=(1, 2, 3))
+    )
+    assert 5 < (brightness < 125).sum() < 35
+
+
 def test_training_neither_reads_nor_sets_the_global_seed(pictures, tmp_path):
     results = []
     for seed in (1, 2):

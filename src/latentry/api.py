@@ -33,7 +33,7 @@ from latentry.training.finish import finish_run
 from latentry.training.interrupt import stop_on_signal
 from latentry.training.loop import Loop
 from latentry.training.observer import Observer
-from latentry.training.rng import rng_for
+from latentry.training.rng import derive_seed, rng_for
 from latentry.training.run import Run, command_line, create_run, open_run
 from latentry.training.stream import PictureStream
 
@@ -143,6 +143,8 @@ def resume(
     loop = _assemble(run, config, images, own, observers)
     if checkpoints := list_checkpoints(run.checkpoints):
         loop.resume(checkpoints[-1])
+    else:
+        run.rewind_log(0)  # killed before its first checkpoint: from the beginning
     return _run_loop(loop, images, own)
 
 
@@ -209,16 +211,16 @@ def open_for_model(model: TrainedModel, data: str | None, n: int | None) -> np.n
     Raises:
         InputError: they cannot be opened, or the model's own data are not known here.
     """
-    image, settings = model.network.image, model.config.data
+    image = model.network.image
     channels: dict[int, Channels] = {1: "grey", 3: "rgb", 4: "rgba"}
     size = f"{image.height}x{image.width}"
     config = model.config.with_settings(size=size, channels=channels[image.channels])
     images = open_config_images(config, data)
-    rows = np.arange(len(images))
+    rows = np.arange(len(images))[:n]
     if data is None:
-        _, held_out = holdout_indices(images, settings.holdout, model.config.training.seed)
-        rows = held_out if len(held_out) else rows
-    return np.ascontiguousarray(images.images[rows[:n]])
+        train_rows, held_out = _split(images, model.config)
+        rows = np.sort((held_out if len(held_out) else train_rows)[:n])
+    return np.ascontiguousarray(images.images[rows])
 
 
 def _prepare(
@@ -228,7 +230,7 @@ def _prepare(
     pick_device(config.training.device)
     trackers(config.training.track)
     build_model(config, images.spec, **own)
-    rows, held_out = holdout_indices(images, config.data.holdout, config.training.seed)
+    rows, held_out = _split(images, config)
     record = {
         "name": images.name,
         "fingerprint": images.fingerprint,
@@ -247,7 +249,7 @@ def _assemble(
     """The loop of a run, at its first step."""
     training = config.training
     device = pick_device(training.device)
-    rows, held_out_rows = holdout_indices(images, config.data.holdout, training.seed)
+    rows, held_out_rows = _split(images, config)
     model = build_model(config, images.spec, **own)
     examples = to_float(torch.from_numpy(images.images[rows[:2000]]))
     theirs = tuple(network for network in own.values() if network is not None)
@@ -264,6 +266,17 @@ def _assemble(
         budget=resolve_budget(training, len(rows), default_seconds),
         observers=[GridWriter(), *observers, *trackers(training.track)],
     )
+
+
+def _split(images: ImageSet, config: Config) -> tuple[np.ndarray, np.ndarray]:
+    """The pictures to train on and those held out, int64, each in random order.
+
+    Sets often stand class by class, and what is shown, scored or fitted to is the first few of them.
+    """
+    seed = config.training.seed
+    rng = np.random.default_rng(derive_seed(seed, "split"))
+    rows, held_out = holdout_indices(images, config.data.holdout, seed)
+    return rng.permutation(rows), rng.permutation(held_out)
 
 
 def _run_loop(loop: Loop, images: ImageSet, own: dict[str, nn.Module | None]) -> TrainingResult:

@@ -98,7 +98,7 @@ RECIPES: dict[str, Recipe] = {
         config=Config(
             "beta-tcvae",
             VAESettings(latent=10, objective="total-correlation", beta=6.0),
-            training=TrainingSettings(batch=256),
+            training=TrainingSettings(batch=64),
         ),
         result="",
     ),
