@@ -1,7 +1,7 @@
 """The named presets. A recipe is what differs from the defaults, with its source and the result that was measured.
 
-Results name the data, the machine, the time and the held-out loss of the run; the commands are in
-`reproductions/recipes.md`. Losses of different likelihoods are not comparable.
+Results are of one short run each, on two cores, seed 0, by `python -m reproductions.recipes --images 12k`; the whole
+table, with losses, seconds and samplers, is `reproductions/recipes.md`. They say what to expect, not what is possible.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ def find_recipe(name: str) -> Recipe:
 # cross-entropy error of pixels in [0, 1], where ours multiplies the KL term of a bound in nats per image:
 #   fashion: 500 * mean cross-entropy + KL   = (500 / 1024)  * (1024 pixels' cross-entropy + 2.048 KL)
 #   faces: 2000 * mean squared error + KL    = (2000 / 24576) * (Gaussian with sigma 1 on [-1, 1] + 12.288 KL)
+# Differs from the book in: an activation follows the decoder's first linear layer in the 32 px networks too; the faces
+# decoder ends in a mean that is clipped to the range, not in a sigmoid; batch statistics move by PyTorch's 0.1 a step.
 _FOSTER_NETWORK = NetworkSettings(
     width=32,
     width_max=128,
@@ -66,31 +68,31 @@ RECIPES: dict[str, Recipe] = {
         title="Autoencoder, sampled through a distribution fitted to its codes",
         source="Hinton and Salakhutdinov 2006; Ghosh et al. 2019 (arXiv:1903.12436) for the sampler",
         config=Config("autoencoder", AutoencoderSettings()),
-        result="",
+        result="faces, 64 px RGB, 12,000 images: 64 active units, held-out PSNR 19.7 dB",
     ),
     "denoising-autoencoder": Recipe(
         title="Autoencoder that restores pictures from noise",
         source="Vincent et al. 2008 (ICML)",
         config=Config("denoising-autoencoder", AutoencoderSettings(noise=0.3, masking=0.1)),
-        result="",
+        result="faces, 64 px RGB, 12,000 images: 64 active units, held-out PSNR 18.9 dB",
     ),
     "vae": Recipe(
         title="Variational autoencoder",
         source="Kingma and Welling 2013 (arXiv:1312.6114)",
         config=Config("vae", VAESettings()),
-        result="",
+        result="faces, 64 px RGB, 12,000 images: KL 226.0 nats, 64 active units, held-out PSNR 19.3 dB",
     ),
     "beta-vae": Recipe(
         title="VAE with a heavier KL term: fewer, more separate factors",
         source="Higgins et al. 2017 (beta-VAE)",
         config=Config("beta-vae", VAESettings(beta=4.0)),
-        result="",
+        result="faces, 64 px RGB, 12,000 images: KL 190.2 nats, 64 active units, held-out PSNR 19.4 dB",
     ),
     "sigma-vae": Recipe(
         title="VAE that learns its own pixel noise, so that no KL weight needs choosing",
         source="Rybkin et al. 2021 (arXiv:2006.13202); Dai and Wipf 2019 (arXiv:1903.05789)",
         config=Config("sigma-vae", VAESettings(likelihood="gaussian-learned")),
-        result="",
+        result="faces, 64 px RGB, 12,000 images: KL 183.1 nats, 64 active units, held-out PSNR 20.1 dB",
     ),
     "beta-tcvae": Recipe(
         title="VAE with a heavier total-correlation term: independent factors",
@@ -100,19 +102,19 @@ RECIPES: dict[str, Recipe] = {
             VAESettings(latent=10, objective="total-correlation", beta=6.0),
             training=TrainingSettings(batch=64),
         ),
-        result="",
+        result="faces, 64 px RGB, 12,032 images: KL 37.8 nats, 10 active units, held-out PSNR 16.6 dB",
     ),
     "iwae": Recipe(
         title="VAE trained on a tighter bound, with 5 latents a picture",
         source="Burda et al. 2015 (arXiv:1509.00519)",
         config=Config("iwae", VAESettings(objective="importance-weighted", importance_samples=5)),
-        result="",
+        result="faces, 64 px RGB, 12,000 images: KL 186.4 nats, 64 active units, held-out PSNR 19.2 dB",
     ),
     "vampprior": Recipe(
         title="VAE whose prior is a mixture of posteriors of learned pseudo-inputs",
         source="Tomczak and Welling 2017 (arXiv:1705.07120)",
         config=Config("vampprior", VAESettings(prior="vamp", pseudo_inputs=100)),
-        result="",
+        result="faces, 64 px RGB, 12,000 images: KL 188.9 nats, 64 active units, held-out PSNR 19.3 dB",
     ),
     "foster-autoencoder": Recipe(
         title="Chapter 3's autoencoder: 2 latents, 32 px grey, binary cross-entropy",
@@ -124,7 +126,7 @@ RECIPES: dict[str, Recipe] = {
             data=DataSettings(size="32", channels="grey", fit="pad"),
             training=_foster_training(batch=100, epochs=3, lr=1e-3),
         ),
-        result="",
+        result="faces, 32 px grey, 12,000 images: 2 active units, held-out PSNR 19.2 dB",
     ),
     "foster-vae": Recipe(
         title="Chapter 3's VAE: 2 latents, 32 px grey; its weight 500 is beta 2.048",
@@ -137,7 +139,7 @@ RECIPES: dict[str, Recipe] = {
             data=DataSettings(size="32", channels="grey", fit="pad"),
             training=_foster_training(batch=100, epochs=5, lr=5e-4),
         ),
-        result="",
+        result="faces, 32 px grey, 12,000 images: KL 3.7 nats, 2 active units, held-out PSNR 18.9 dB",
     ),
     "foster-vae-faces": Recipe(
         title="Chapter 3's faces VAE: 200 latents, 64 px colour; its weight 2000 is beta 12.288 at sigma 1",
@@ -150,6 +152,6 @@ RECIPES: dict[str, Recipe] = {
             data=DataSettings(size="64", channels="rgb"),
             training=_foster_training(batch=128, epochs=10, lr=5e-4),
         ),
-        result="",
+        result="faces, 64 px RGB, 12,032 images: KL 10.0 nats, 191 active units, held-out PSNR 13.8 dB",
     ),
 }
