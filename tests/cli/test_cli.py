@@ -86,6 +86,12 @@ def test_resume_of_a_finished_run_trains_on_when_asked(trained, tmp_path, capsys
     assert json.loads(capsys.readouterr().out)["images"] == 240
 
 
+def test_a_length_given_replaces_the_recipes_own(capsys):
+    run(["train", "foster-vae", "--budget", "1m", "--dry-run"])
+    training = json.loads(capsys.readouterr().out)["training"]
+    assert (training["budget"], training["epochs"]) == ("1m", None)
+
+
 def test_dry_run_prints_the_settings_and_writes_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     run(["train", "beta-vae", "--beta", "8", "--dry-run"])

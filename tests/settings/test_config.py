@@ -54,6 +54,14 @@ def test_settings_are_set_by_their_own_name():
         RECIPES["vae"].config.with_settings(batch="large")
 
 
+def test_a_new_length_takes_the_place_of_the_recipes():
+    training = RECIPES["foster-vae"].config.with_settings(budget="1m").training
+    assert (training.budget, training.images, training.epochs) == ("1m", None, None)
+    assert RECIPES["foster-vae"].config.with_settings(beta=1).training.epochs == 5
+    with pytest.raises(InputError, match="budget and epochs"):
+        RECIPES["vae"].config.with_settings(budget="1m", epochs=2)
+
+
 def test_unknown_recipe_offers_the_nearest():
     with pytest.raises(InputError, match="did you mean beta-vae"):
         find_recipe("betavae")

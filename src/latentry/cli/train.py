@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from latentry.cli.flags import parse_flags
 from latentry.errors import InputError
 from latentry.files import read_json
-from latentry.settings.config import Config, config_from_json
+from latentry.settings.config import LENGTHS, Config, config_from_json
 from latentry.settings.recipes import RECIPES, find_recipe
 
 if TYPE_CHECKING:
@@ -41,6 +41,10 @@ def main(arguments: list[str]) -> int:
     """Train; 0 done, 130 or 143 when a signal stopped it (saved, to be continued with --resume)."""
     recipe, rest = _split_recipe(arguments)
     config = _starting_config(recipe, rest)
+    if any(_value_of(f"--{length}", rest) is not None for length in LENGTHS):
+        # The flag takes the place of the config's own length.
+        training = dataclasses.replace(config.training, budget=None, images=None, epochs=None)
+        config = dataclasses.replace(config, training=training)
     groups = {name: type(getattr(config, name)) for name in _SETTINGS}
     flags_cls: Any = dataclasses.make_dataclass("Flags", [("run", RunFlags), *groups.items()], frozen=True)
     default = flags_cls(RunFlags(), *(getattr(config, name) for name in _SETTINGS))

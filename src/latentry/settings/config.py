@@ -15,6 +15,7 @@ from latentry.settings.network import NetworkSettings
 from latentry.settings.training import TrainingSettings
 
 FORMAT = 1
+LENGTHS = ("budget", "images", "epochs")  # how long to train, said in one of three ways
 FAMILIES: dict[str, type[ModelSettings]] = {"autoencoder": AutoencoderSettings, "vae": VAESettings}
 
 T = TypeVar("T")
@@ -44,9 +45,13 @@ class Config:
     def with_settings(self, **settings: Any) -> Config:
         """A copy with some settings replaced, each named alone: `config.with_settings(beta=4, batch=128)`.
 
+        A new length of the run (budget, images or epochs) takes the place of the config's own.
+
         Raises:
             InputError: a name that no group of settings has (nearest names are offered), or a value it refuses.
         """
+        if given := [name for name in LENGTHS if settings.get(name) is not None]:
+            settings = {**{name: None for name in LENGTHS if name not in given}, **settings}
         owners = {f.name: group for group in _GROUPS for f in dataclasses.fields(getattr(self, group))}
         changes: dict[str, dict[str, Any]] = {}
         for name, value in settings.items():
