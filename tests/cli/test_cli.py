@@ -15,7 +15,7 @@ def test_help_imports_no_torch(arguments):
     code = (
         "import sys\nfrom latentry.cli import run\n"
         f"try:\n    run({arguments!r})\nexcept SystemExit as end:\n    assert not end.code\n"
-        "heavy = {'torch', 'numpy', 'PIL', 'sklearn', 'matplotlib'} & set(sys.modules)\n"
+        "heavy = {'torch', 'numpy', 'PIL', 'sklearn', 'matplotlib', 'typeguard'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
