@@ -54,9 +54,9 @@ def main(arguments: list[str]) -> int:
         sys.stdout.write(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
         return 0
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("run", "recipe", "data", "images", "seconds", "held-out loss", "state")
+    table = Table(Column("run", overflow="fold"), "recipe", "data", "images", "seconds", "held-out loss", "state")
     for row in rows:
         loss = "" if row.held_out_loss is None else f"{row.held_out_loss:,.1f}"
         table.add_row(row.run, row.recipe, row.data, f"{row.images:,}", f"{row.seconds:,.0f}", loss, row.state)
