@@ -82,7 +82,7 @@ class Loop:
         restore_module("ema", self.ema.module, tensors)
         restore_optimisers(self.method.optimisers, tensors)
         self.at = Position(**{name: state[name] for name in ("step", "images", "seconds")})
-        self.at.tick = self._ticks_over()  # not stored: another budget has other ticks
+        self.at.tick = self._ticks_over()  # counted anew: another budget has other ticks
         self.run.rewind_log(self.at.images)
 
     def __call__(self, stop: StopRequest) -> bool:
