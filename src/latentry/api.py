@@ -12,26 +12,37 @@ import numpy as np
 import torch
 from torch import nn
 
-from latentry.data import ImageSet, holdout_indices, inspect_set, open_images, to_float
+from latentry.data import (
+    ImageSet,
+    condition_spec,
+    condition_vectors,
+    holdout_indices,
+    inspect_set,
+    open_images,
+    to_float,
+)
 from latentry.data.builtin import NAMES as BUILT_IN
+from latentry.data.mirror import mirror_allowed
 from latentry.errors import InputError
 from latentry.files import read_json, write_json
-from latentry.models.build import build_method, build_model, initialise_model
-from latentry.models.folder import load_model
+from latentry.models.build import OwnNetworks, build_method, build_model, initialise_model
+from latentry.models.contract import Batch
+from latentry.models.folder import condition_from_json, load_model
 from latentry.models.trained import TrainedModel
 from latentry.report.grid import GridWriter, save_png, tile
 from latentry.report.page import write_page
 from latentry.report.track import trackers
 from latentry.settings.config import Config
-from latentry.settings.data import Channels
+from latentry.settings.data import SMALL_DATA, Channels
+from latentry.settings.gan import GANSettings
 from latentry.settings.recipes import find_recipe
-from latentry.settings.specs import ImageSpec
+from latentry.settings.specs import ConditionSpec, ImageSpec
 from latentry.training.budget import resolve_budget
 from latentry.training.checkpoint import best_checkpoint, list_checkpoints, load_checkpoint, restore_module
 from latentry.training.device import pick_device
 from latentry.training.finish import finish_run
 from latentry.training.interrupt import stop_on_signal
-from latentry.training.loop import Loop
+from latentry.training.loop import N_POINTS_SHOWN, N_SHOWN, Loop
 from latentry.training.observer import Observer
 from latentry.training.rng import derive_seed, rng_for
 from latentry.training.run import Run, command_line, create_run, open_run
@@ -73,6 +84,7 @@ def train(
     out: Path | str = "runs",
     encoder: nn.Module | None = None,
     decoder: nn.Module | None = None,
+    critic: nn.Module | None = None,
     observers: Sequence[Observer] = (),
     **settings: Any,
 ) -> TrainingResult:
@@ -85,7 +97,9 @@ def train(
         out: where run folders are made.
         encoder, decoder: networks of your own in place of the recipe's. The encoder maps pictures in [-1, 1],
             [B, C, H, W], to [B, latent] (autoencoder) or [B, 2 * latent] (VAE: means, then log-variances); the decoder
-            maps [B, latent] to [B, C, H, W] without a final nonlinearity. They are trained in place.
+            maps [B, latent] to [B, C, H, W] without a final nonlinearity. They are trained in place. Of a GAN the
+            decoder is the generator. Of a conditional model both take the condition [B, K] as a second argument.
+        critic: of a GAN, a network of your own that maps pictures to a `latentry.models.gan.Judgement`.
         observers: what else watches the run.
         **settings: any setting by its name, e.g. `epochs=20, beta=4.0, latent=32, size="64"`.
 
@@ -102,8 +116,8 @@ def train(
     images = data if isinstance(data, ImageSet) else open_config_images(config, data)
     if data is not None and images.report.source != config.data.data:
         config = config.with_settings(data=f"{_FROM_PYTHON}{images.name}")
-    own = {"encoder": encoder, "decoder": decoder}
-    loop = _prepare(config, images, own, Path(out), observers)
+    own = OwnNetworks(encoder, decoder, critic)
+    loop = _prepare(_settle(config, images), images, own, Path(out), observers)
     return _run_loop(loop, images, own)
 
 
@@ -113,6 +127,7 @@ def resume(
     *,
     encoder: nn.Module | None = None,
     decoder: nn.Module | None = None,
+    critic: nn.Module | None = None,
     observers: Sequence[Observer] = (),
     config: Config | None = None,
 ) -> TrainingResult:
@@ -121,7 +136,7 @@ def resume(
     Args:
         path: the run's folder.
         data: the run's pictures, where they were given as an array or data set; else they are opened again.
-        encoder, decoder: networks of your own, built as they were, where the run has such.
+        encoder, decoder, critic: networks of your own, built as they were, where the run has such.
         observers: what else watches the run.
         config: the run's settings with another budget, batch, rate or device; None for those it was started with.
 
@@ -139,7 +154,7 @@ def resume(
             f"the pictures are not those of {run.path} (fingerprint {images.fingerprint[:12]}, then {recorded[:12]}); "
             "put them back as they were, or start a new run"
         )
-    own = {"encoder": encoder, "decoder": decoder}
+    own = OwnNetworks(encoder, decoder, critic)
     loop = _assemble(run, config, images, own, observers)
     if checkpoints := list_checkpoints(run.checkpoints):
         loop.resume(checkpoints[-1])
@@ -167,10 +182,10 @@ def load(
     Raises:
         InputError: there is no model, or it is damaged.
     """
-    path, where = Path(path), pick_device(device)
+    path, where, own = Path(path), pick_device(device), OwnNetworks(encoder, decoder)
     folder = path if (path / "model.safetensors").is_file() else path / "model"
     if (folder / "config.json").is_file():
-        model, config, facts = load_model(folder, encoder=encoder, decoder=decoder)
+        model, config, facts = load_model(folder, own)
         return TrainedModel(model, config, facts, where, folder)
     run = open_run(path)
     checkpoints = list_checkpoints(run.checkpoints)
@@ -178,7 +193,7 @@ def load(
         raise InputError(f"{path} has no model and no checkpoint yet; continue it with latentry train --resume {path}")
     config, record = run.read_config(), read_json(run.data_file)
     tensors, _ = load_checkpoint(best_checkpoint(run.checkpoints) or checkpoints[-1])
-    model = build_model(config, ImageSpec(**record["image"]), encoder=encoder, decoder=decoder)
+    model = build_model(config, ImageSpec(**record["image"]), condition_from_json(record["condition"]), own)
     restore_module("ema", model, tensors)
     return TrainedModel(model.requires_grad_(False), config, {"data": record["name"]}, where, path)
 
@@ -200,8 +215,8 @@ def open_config_images(config: Config, data: Any = None) -> ImageSet:
     return open_images(source, size=settings.size_px, channels=settings.channels, fit=settings.fit)
 
 
-def open_for_model(model: TrainedModel, data: str | None, n: int | None) -> np.ndarray:
-    """Pictures for a model, uint8 [n, C, H, W], at its size and with its channels.
+def open_for_model(model: TrainedModel, data: str | None, n: int | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """Pictures for a model, uint8 [n, C, H, W], at its size and with its channels, and what it is told of them [n, K].
 
     Args:
         model: what they are for.
@@ -209,32 +224,34 @@ def open_for_model(model: TrainedModel, data: str | None, n: int | None) -> np.n
         n: how many, at most; None for all.
 
     Raises:
-        InputError: they cannot be opened, or the model's own data are not known here.
+        InputError: they cannot be opened, they lack labels that the model is told, or its own data are not known here.
     """
     image = model.network.image
     channels: dict[int, Channels] = {1: "grey", 3: "rgb", 4: "rgba"}
     size = f"{image.height}x{image.width}"
-    config = model.config.with_settings(size=size, channels=channels[image.channels])
+    config = model.config.with_settings(size=size, channels=channels.get(image.channels, "auto"))  # points have neither
     images = open_config_images(config, data)
     rows = np.arange(len(images))[:n]
     if data is None:
         train_rows, held_out = _split(images, model.config)
         rows = np.sort((held_out if len(held_out) else train_rows)[:n])
-    return np.ascontiguousarray(images.images[rows])
+    spec = model.network.condition
+    told = None if spec is None else condition_vectors(images.labels and images.labels.take(rows), spec)
+    return np.ascontiguousarray(images.images[rows]), told
 
 
-def _prepare(
-    config: Config, images: ImageSet, own: dict[str, nn.Module | None], out: Path, observers: Sequence[Observer]
-) -> Loop:
+def _prepare(config: Config, images: ImageSet, own: OwnNetworks, out: Path, observers: Sequence[Observer]) -> Loop:
     """A new run folder and the loop at its first step; everything that can be refused is refused before the folder."""
     pick_device(config.training.device)
     trackers(config.training.track)
-    build_model(config, images.spec, **own)
     rows, held_out = _split(images, config)
+    condition = _condition(config, images, rows)
+    build_model(config, images.spec, condition, own)
     record = {
         "name": images.name,
         "fingerprint": images.fingerprint,
         "image": dataclasses.asdict(images.spec),
+        "condition": None if condition is None else dataclasses.asdict(condition),
         "n_train": len(rows),
         "n_held_out": len(held_out),
         "report": images.report.to_json(),
@@ -243,29 +260,48 @@ def _prepare(
     return _assemble(run, config, images, own, observers)
 
 
-def _assemble(
-    run: Run, config: Config, images: ImageSet, own: dict[str, nn.Module | None], observers: Sequence[Observer]
-) -> Loop:
+def _assemble(run: Run, config: Config, images: ImageSet, own: OwnNetworks, observers: Sequence[Observer]) -> Loop:
     """The loop of a run, at its first step."""
     training = config.training
     device = pick_device(training.device)
     rows, held_out_rows = _split(images, config)
-    model = build_model(config, images.spec, **own)
-    examples = to_float(torch.from_numpy(images.images[rows[:2000]]))
-    theirs = tuple(network for network in own.values() if network is not None)
-    initialise_model(model, examples, rng_for(training.seed, "weights"), own=theirs)
+    condition = _condition(config, images, rows)
+    told = None if condition is None else condition_vectors(images.labels, condition)
+    model = build_model(config, images.spec, condition, own)
+    examples = Batch(
+        to_float(torch.from_numpy(images.images[rows[:2000]])), None if told is None else torch.from_numpy(told[rows])
+    )
+    std = config.network.init_std
+    initialise_model(model, examples, rng_for(training.seed, "weights"), std=std, own=own)
     model = model.to(device)
     built_in = config.data.data.split(":")[0] in BUILT_IN
     default_seconds = _BUILT_IN_SECONDS if built_in else _OWN_DATA_SECONDS
     return Loop(
         run=run,
         config=config,
-        method=build_method(config, model, n_data=len(rows)),
-        train=PictureStream(images, rows, device),
-        held_out=PictureStream(images, held_out_rows, device),
+        method=build_method(config, model, len(rows), rng_for(training.seed, "method"), own.critic),
+        train=PictureStream(images, rows, device, told, flip=config.data.flip == "yes"),
+        held_out=PictureStream(images, held_out_rows, device, told),
         budget=resolve_budget(training, len(rows), default_seconds),
         observers=[GridWriter(), *observers, *trackers(training.track)],
     )
+
+
+def _settle(config: Config, images: ImageSet) -> Config:
+    """The config with what it leaves to the data decided: mirroring and augmentation of few pictures."""
+    few = len(images) < SMALL_DATA and not images.spec.points
+    if config.data.flip == "auto":
+        allowed = few and mirror_allowed(np.asarray(images.images), config.training.seed).allowed
+        config = config.with_settings(flip="yes" if allowed else "no")
+    if isinstance(config.model, GANSettings) and config.augment.augment == "auto":
+        config = config.with_settings(augment="fixed" if few else "none")
+    return config
+
+
+def _condition(config: Config, images: ImageSet, rows: np.ndarray) -> ConditionSpec | None:
+    """What the model is told, by the labels of its training pictures."""
+    labels = None if images.labels is None else images.labels.take(rows)
+    return condition_spec(labels, config.condition, images.name)
 
 
 def _split(images: ImageSet, config: Config) -> tuple[np.ndarray, np.ndarray]:
@@ -279,7 +315,7 @@ def _split(images: ImageSet, config: Config) -> tuple[np.ndarray, np.ndarray]:
     return rng.permutation(rows), rng.permutation(held_out)
 
 
-def _run_loop(loop: Loop, images: ImageSet, own: dict[str, nn.Module | None]) -> TrainingResult:
+def _run_loop(loop: Loop, images: ImageSet, own: OwnNetworks) -> TrainingResult:
     """Train to the end of the budget or to a signal; at the end, write the model and its last grids."""
     resumed_at = loop.at.images if loop.at.step else None
     for observer in loop.observers:
@@ -288,14 +324,16 @@ def _run_loop(loop: Loop, images: ImageSet, own: dict[str, nn.Module | None]) ->
         with stop_on_signal() as stop:
             finished = loop(stop)
             if finished:
-                model = build_model(loop.config, images.spec, **own).to(loop.train.device)
-                facts = {"data": images.name, "own_networks": [name for name, network in own.items() if network]}
+                condition = condition_from_json(read_json(loop.run.data_file)["condition"])
+                model = build_model(loop.config, images.spec, condition, own).to(loop.train.device)
+                facts = {"data": images.name, "own_networks": own.given}
                 _inspect_into_run(loop, images)
                 finish_run(loop.run, loop.config, model, loop.train, loop.held_out, facts)
                 trained = TrainedModel(model, loop.config, facts, loop.train.device, loop.run.model)
+                n = N_POINTS_SHOWN if images.spec.points else N_SHOWN
                 for name in trained.samplers:
-                    save_png(loop.run.samples / f"final-{name}.png", tile(trained.sample(32, sampler=name)))
-                save_png(loop.run.path / "samples.png", tile(trained.sample(32)))
+                    save_png(loop.run.samples / f"final-{name}.png", tile(trained.sample(n, sampler=name)))
+                save_png(loop.run.path / "samples.png", tile(trained.sample(n)))
                 write_page(loop.run)
     finally:
         for observer in loop.observers:
@@ -312,6 +350,6 @@ def _inspect_into_run(loop: Loop, images: ImageSet) -> None:
 
 def _check_same(before: Config, now: Config) -> None:
     """A resumed run may change how it trains, not what: the model, its networks and its data stay."""
-    for group in ("recipe", "model", "network", "data"):
+    for group in ("recipe", *(group for group in before.groups if group != "training")):
         if getattr(before, group) != getattr(now, group):
             raise InputError(f"--resume keeps the run's {group} settings; start a new run to change them")

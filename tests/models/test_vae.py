@@ -45,7 +45,7 @@ def rng(seed=0):
 def test_exact_posterior_has_weights_without_variance():
     """Test 3: with q the true posterior N(x / 2, 1 / 2) every weight is p(x), so every bound is log p(x)."""
     vae = one_pixel(0.5, math.log(0.5))
-    log_w, _ = log_weights(vae, ones(4), vae.posterior(ones(4)), 50, rng())
+    log_w, _ = log_weights(vae, Batch(ones(4)), vae.posterior(ones(4)), 50, rng())
     torch.testing.assert_close(log_w, torch.full((50, 4), LOG_P_AT_1), atol=1e-5, rtol=0)
 
 
@@ -63,7 +63,7 @@ def test_importance_weighted_bound_rises_to_the_log_likelihood():
     vae = one_pixel(0.0, 0.0)
     bounds = []
     for k in (1, 2, 8, 64):
-        log_w, _ = log_weights(vae, ones(20_000), vae.posterior(ones(20_000)), k, rng(k))
+        log_w, _ = log_weights(vae, Batch(ones(20_000)), vae.posterior(ones(20_000)), k, rng(k))
         bounds.append(importance_weighted_bound(log_w).mean().item())
     assert bounds == sorted(bounds)
     assert bounds[-1] == pytest.approx(LOG_P_AT_1, abs=0.02)

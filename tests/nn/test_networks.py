@@ -87,8 +87,8 @@ def test_mlp_takes_any_size(norm: Norm) -> None:
 def test_mlp_decoder_has_the_hidden_layers_in_reverse() -> None:
     network = NetworkSettings(backbone="mlp", hidden=(12, 10))
     encoder, decoder = build(network, ImageSpec(1, 4, 4))
-    assert [m.weight.shape for m in encoder if isinstance(m, Linear)] == [(12, 16), (10, 12), (6, 10)]  # type: ignore[attr-defined]
-    assert [m.weight.shape for m in decoder if isinstance(m, Linear)] == [(10, 6), (12, 10), (16, 12)]  # type: ignore[attr-defined]
+    assert [m.weight.shape for m in encoder.modules() if isinstance(m, Linear)] == [(12, 16), (10, 12), (6, 10)]
+    assert [m.weight.shape for m in decoder.modules() if isinstance(m, Linear)] == [(10, 6), (12, 10), (16, 12)]
 
 
 def test_mlp_without_hidden_layers_is_linear() -> None:
@@ -178,7 +178,7 @@ def test_variance_neither_vanishes_nor_explodes_with_depth(activation: Activatio
     network = NetworkSettings(backbone="mlp", hidden=(400,) * 10, activation=activation)
     encoder = build_encoder(network, ImageSpec(1, 20, 20), 400)
     initialise(encoder, rng())
-    hidden = encoder[:-1](torch.randn(64, 1, 20, 20, generator=rng(1)))  # type: ignore[index]
+    hidden = encoder.features(torch.randn(64, 1, 20, 20, generator=rng(1)))
     assert 0.1 < hidden.square().mean().item() < 3
 
 

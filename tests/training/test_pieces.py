@@ -11,7 +11,7 @@ from latentry.settings.training import TrainingSettings
 from latentry.training.budget import Budget, resolve_budget
 from latentry.training.ema import EMA, ema_decay
 from latentry.training.rng import derive_seed, rng_for
-from latentry.training.schedule import lr_factor, set_lr
+from latentry.training.schedule import lr_factor, set_pace
 
 
 def test_budget_in_images_seconds_and_epochs():
@@ -37,7 +37,7 @@ def test_groups_keep_their_own_scale():
     a, b = nn.Parameter(torch.zeros(1)), nn.Parameter(torch.zeros(1))
     groups: list[dict[str, Any]] = [{"params": [a]}, {"params": [b], "lr_scale": 10.0}]
     optimiser = torch.optim.Adam(groups)
-    set_lr({"it": optimiser}, 0.01)
+    set_pace({"it": optimiser}, TrainingSettings(lr=0.01, schedule="constant", warmup=0.0), 0.5)
     assert [group["lr"] for group in optimiser.param_groups] == [0.01, 0.1]
 
 

@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
     from latentry.files import write_file
 
     model = load(flags.run, device=flags.device)
-    latents = model.encode(open_for_model(model, flags.data, flags.n))
+    latents = model.encode(*open_for_model(model, flags.data, flags.n))
     buffer = io.BytesIO()
     np.save(buffer, latents)
     write_file(flags.output, buffer.getvalue())

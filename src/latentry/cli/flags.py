@@ -89,3 +89,19 @@ def parse_seeds(text: str) -> list[int]:
             raise InputError(f"seeds (={text!r}) must be numbers and ranges such as 0-15,85")
         seeds += range(int(match[1]), int(match[2] or match[1]) + 1)
     return seeds
+
+
+def parse_values(flag: str, text: str | None) -> dict[str, float]:
+    """Numbers by name in a list such as `smiling=1,glasses=0`; empty for None.
+
+    Raises:
+        InputError: it is no such list.
+    """
+    values: dict[str, float] = {}
+    for part in text.split(",") if text is not None else ():
+        name, _, value = part.partition("=")
+        try:
+            values[name.strip()] = float(value)
+        except ValueError:
+            raise InputError(f"{flag} (={text!r}) must be names with numbers, such as smiling=1,glasses=0") from None
+    return values

@@ -41,8 +41,8 @@ def main(arguments: list[str]) -> int:
     from latentry.report.grid import pairs, save_picture
 
     model = load(flags.run, device=flags.device)
-    images = open_for_model(model, flags.data, flags.n)
-    reconstructed = model.reconstruct(images)
+    images, conditions = open_for_model(model, flags.data, flags.n)
+    reconstructed = model.reconstruct(images, conditions)
     save_picture(flags.output, pairs(images, reconstructed))
     error = np.square(images.astype(np.float64) - reconstructed).mean(axis=(1, 2, 3)) / 255**2
     psnr = float(np.mean(-10 * np.log10(np.maximum(error, 1e-10))))

@@ -18,8 +18,6 @@ from latentry.settings.recipes import RECIPES, find_recipe
 if TYPE_CHECKING:
     from latentry.api import TrainingResult
 
-_SETTINGS = ("data", "training", "model", "network", "sampler")
-
 
 @dataclass(frozen=True)
 class RunFlags:
@@ -45,9 +43,9 @@ def main(arguments: list[str]) -> int:
         # The flag takes the place of the config's own length.
         training = dataclasses.replace(config.training, budget=None, images=None, epochs=None)
         config = dataclasses.replace(config, training=training)
-    groups = {name: type(getattr(config, name)) for name in _SETTINGS}
+    groups = {name: type(getattr(config, name)) for name in config.groups}
     flags_cls: Any = dataclasses.make_dataclass("Flags", [("run", RunFlags), *groups.items()], frozen=True)
-    default = flags_cls(RunFlags(), *(getattr(config, name) for name in _SETTINGS))
+    default = flags_cls(RunFlags(), *(getattr(config, name) for name in config.groups))
     flags = parse_flags(
         flags_cls,
         rest,
@@ -55,7 +53,7 @@ def main(arguments: list[str]) -> int:
         description=_describe(recipe),
         default=default,
     )
-    chosen = {name: getattr(flags, name) for name in _SETTINGS}
+    chosen = {name: getattr(flags, name) for name in config.groups}
     config = dataclasses.replace(config, **chosen)
     if flags.run.dry_run:
         sys.stdout.write(json.dumps(config.to_json(), indent=2) + "\n")

@@ -1,4 +1,4 @@
-"""The pictures that come with the package: rendered on first use, then cached like any others."""
+"""What comes with the package: pictures, rendered on first use and then cached like any others, and toy worlds."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from latentry._version import __version__
 from latentry.data.arrays import ArrayPictures
 from latentry.data.contents import Contents, Stamp
 from latentry.data.labels import Labels
+from latentry.data.points import WORLDS, PointSource
 from latentry.errors import InputError
 
-NAMES = ("faces", "digits", "shapes")
+NAMES = ("faces", "digits", "shapes", *WORLDS)
 _DEFAULT_PX = 64
 
 
@@ -79,11 +80,13 @@ class BuiltinSource:
         return faces(size_px=size_px) if self.count is None else faces(n=self.count, size_px=size_px)
 
 
-def parse_builtin(text: str, size: tuple[int, int] | None) -> BuiltinSource | None:
+def parse_builtin(text: str, size: tuple[int, int] | None) -> BuiltinSource | PointSource | None:
     """The built-in set that `NAME` or `NAME:COUNT` means; `None` where the text means something else."""
     name, _, count = text.partition(":")
     if name not in NAMES:
         return None
     if count and (not count.isdecimal() or int(count) < 1):
-        raise InputError(f"{text!r}: after the colon comes how many pictures to render, e.g. {name}:5000")
-    return BuiltinSource(name, int(count) if count else None, max(size) if size else None)
+        what = "points to draw" if name in WORLDS else "pictures to render"
+        raise InputError(f"{text!r}: after the colon comes how many {what}, e.g. {name}:5000")
+    n = int(count) if count else None
+    return PointSource(name, n) if name in WORLDS else BuiltinSource(name, n, max(size) if size else None)

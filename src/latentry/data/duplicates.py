@@ -19,7 +19,7 @@ def pixel_digests(images: np.ndarray) -> np.ndarray:
     """A 128-bit hash of each picture's pixels; equal where the pictures are equal.
 
     Args:
-        images: uint8 [N, C, H, W].
+        images: uint8 [N, C, H, W], or float32 points.
 
     Returns:
         uint8 [N, 16].

@@ -82,6 +82,7 @@ class Report:
     notes: tuple[str, ...] = ()  # choices that were made
     warnings: tuple[str, ...] = ()  # what would trouble training
     duplicates: Duplicates | None = None  # only `inspect_images` looks for them
+    points: bool = False  # a toy world: no pictures but points of the plane
 
     def to_json(self) -> dict[str, Any]:
         """All of it as JSON values."""

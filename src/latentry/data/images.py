@@ -15,6 +15,7 @@ from latentry.data.contents import Contents, Source, Stamp
 from latentry.data.duplicates import pixel_digests
 from latentry.data.facts import Report, Skipped, make_report, report_from_json, with_labels
 from latentry.data.labels import Labels
+from latentry.data.points import PointSource, point_report
 from latentry.data.sources import open_source
 from latentry.errors import InputError, unknown_name
 from latentry.settings.data import Channels, Fit
@@ -26,7 +27,8 @@ class ImageSet:
     """Decoded pictures with what is known about them.
 
     Attributes:
-        images: uint8 [N, C, H, W], read-only; memory-mapped when decoded from files.
+        images: uint8 [N, C, H, W], read-only; memory-mapped when decoded from files. The points of a toy world are
+            float32 [N, 2, 1, 1], in the plane's own coordinates.
         labels: classes, attributes and numbers, or `None`.
         fingerprint: hex sha256 of pixels, labels and policy; the same for the same pictures in a folder or a zip.
         name: short, fit for a folder name.
@@ -52,7 +54,7 @@ class ImageSet:
     def spec(self) -> ImageSpec:
         """Channels, height and width of every picture."""
         _, channels, height, width = self.images.shape
-        return ImageSpec(channels, height, width)
+        return ImageSpec(channels, height, width, points=self.images.dtype == np.float32)
 
     def subset(self, indices: np.ndarray) -> ImageSet:
         """Some of the pictures, in the order of `indices`, copied into memory."""
@@ -88,9 +90,10 @@ def open_images(
     """Open pictures, decoding them into the cache the first time.
 
     Args:
-        spec: a built-in name (`faces`, `digits`, `shapes`, each with an optional `:COUNT`); the path of a folder, zip,
-            IDX, .npy, .npz or parquet file; `hf:OWNER/NAME[:SPLIT]`; an array [N, H, W], [N, H, W, C] or
-            [N, C, H, W]; or a torch Dataset of pictures or (picture, label) pairs.
+        spec: a built-in name (`faces`, `digits`, `shapes`, or the toy worlds `ring` and `grid`, each with an optional
+            `:COUNT`); the path of a folder, zip, IDX, .npy, .npz or parquet file; `hf:OWNER/NAME[:SPLIT]`;
+            `stacked:SPEC` or `stacked@COUNT:SPEC`, RGB stacks of three grey pictures of any of these; an array
+            [N, H, W], [N, H, W, C] or [N, C, H, W]; or a torch Dataset of pictures or (picture, label) pairs.
         size: (height, width) or one side in pixels; `None` keeps the pictures' own size where they share one of at
             most 128 pixels, and takes 64 otherwise.
         channels: grey, rgb, rgba; auto is grey where every picture is, else rgb.
@@ -104,6 +107,8 @@ def open_images(
     """
     request = _checked_request(size, channels, fit, limit)
     source = open_source(spec, request.size)
+    if isinstance(source, PointSource):
+        return _point_set(source, request)
     stamp = source.stamp()
     if stamp is None:
         return _image_set(_decode_in_memory(source, request, progress), source)
@@ -127,6 +132,28 @@ def _checked_request(size: int | tuple[int, int] | None, channels: str, fit: str
     if limit is not None and limit < 1:
         raise InputError(f"limit (={limit}) must be at least 1")
     return build.Request(None if size is None else (int(size[0]), int(size[1])), channels, fit, limit)  # type: ignore[arg-type]
+
+
+def _point_set(source: PointSource, request: build.Request) -> ImageSet:
+    """A toy world as a set of pictures of one pixel."""
+    points, labels = source.draw()
+    notes: tuple[str, ...] = ()
+    if request.size not in (None, (1, 1)) or request.channels != "auto":
+        notes = ("size and channels are not read: a point of the plane has neither",)
+    rows, limited = _limited_rows(len(points), request.limit)
+    points, labels = points[rows], labels.take(np.array(rows))
+    points.flags.writeable = False
+    digests = pixel_digests(points)
+    report = point_report(source, points, labels, (*notes, *limited))
+    report = dataclasses.replace(report, fingerprint=build.fingerprint(digests, labels, report.policy_key))
+    return ImageSet(points, labels, report.fingerprint, source.name, report, digests=digests)
+
+
+def _limited_rows(n: int, limit: int | None) -> tuple[list[int], tuple[str, ...]]:
+    """Which of `n` pictures are opened, and a note where these are not all."""
+    if limit is None or limit >= n:
+        return list(range(n)), ()
+    return [k * n // limit for k in range(limit)], (f"limited to {limit} of {n} pictures, spread evenly",)
 
 
 def _image_set(decoded: Decoded, source: Source) -> ImageSet:
@@ -196,11 +223,7 @@ def _decode(
 ) -> Decoded:
     """Decode a source into the .npy file `path`, or into memory."""
     contents = source.contents()
-    n = len(contents.names)
-    rows = list(range(n))
-    if request.limit is not None and request.limit < n:
-        rows = [k * n // request.limit for k in range(request.limit)]
-        notes = (*notes, f"limited to {request.limit} of {n} pictures, spread evenly")
+    rows, limited = _limited_rows(len(contents.names), request.limit)
     built = build.decode_all(contents.pictures, rows, request, path, progress)
     if len(built.images) == 0:
         raise _all_damaged(source, contents, built.bad)
@@ -213,7 +236,7 @@ def _decode(
         [Skipped(contents.names[item.row], item.reason) for item in built.bad],
         labels,
         split,
-        (*notes, *contents.notes, *built.notes),
+        (*notes, *limited, *contents.notes, *built.notes),
     )
     report = dataclasses.replace(report, fingerprint=build.fingerprint(built.digests, labels, built.policy.key))
     names = tuple(contents.names[row] for row in built.rows.tolist())

@@ -41,7 +41,8 @@ def inspect_set(images: ImageSet) -> Report:
     for group in exact:
         copies[group[1:]] = True
         first_of[group[0]] = group
-    near = near_groups(images.images, np.flatnonzero(~copies))
+    points = images.spec.points  # however close, two points are no copies: that is what a mode is made of
+    near = [] if points else near_groups(images.images, np.flatnonzero(~copies))
     near_with_copies = [[row for head in group for row in first_of.get(head, [head])] for group in near]
     leaks = _leaks(images, [*exact, *near_with_copies])
     duplicates = Duplicates(_named(images, exact), _named(images, near), _named(images, leaks))

@@ -16,11 +16,13 @@ from latentry.data.folder import FileSource, FolderSource, walk
 from latentry.data.hub import HubSource
 from latentry.data.idx import IdxSource, idx_files, is_idx
 from latentry.data.layout import is_picture
+from latentry.data.points import PointSource
+from latentry.data.stacked import StackedSource, parse_stacked
 from latentry.data.tables import ParquetSource
 from latentry.errors import InputError, unknown_name
 
 
-def open_source(spec: Any, size: tuple[int, int] | None = None) -> Source:
+def open_source(spec: Any, size: tuple[int, int] | None = None) -> Source | PointSource:
     """The source that a spec means; nothing is read yet but names.
 
     Args:
@@ -33,6 +35,8 @@ def open_source(spec: Any, size: tuple[int, int] | None = None) -> Source:
     if isinstance(spec, str):
         if spec.startswith("hf:"):
             return _hub_source(spec)
+        if stacked := parse_stacked(spec):
+            return _stacked_source(*stacked, spec, size)
         if builtin := parse_builtin(spec, size):
             return builtin
         return _path_source(Path(spec).expanduser(), spec)
@@ -110,3 +114,10 @@ def _hub_source(spec: str) -> HubSource:
     if not path:
         raise InputError(f"{spec!r} names no data set; write hf:OWNER/NAME or hf:OWNER/NAME:SPLIT")
     return HubSource(path, split or None, short_name(path.strip("/").split("/")[-1]), spec)
+
+
+def _stacked_source(count: int, base: str, text: str, size: tuple[int, int] | None) -> StackedSource:
+    source = open_source(base, size)
+    if isinstance(source, PointSource | StackedSource):
+        raise InputError(f"{text!r}: stacks are made of grey pictures with classes, such as digits, not of {base}")
+    return StackedSource(source, count, text)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from latentry.models.contract import Batch
 from latentry.models.likelihood import Likelihood
-from latentry.models.optimise import adam, descend
+from latentry.models.optimise import build_optimiser, descend
 from latentry.models.sampler import Samplers
 from latentry.settings.models import AutoencoderSettings
 from latentry.settings.specs import ConditionSpec, ImageSpec, LatentSpec
@@ -32,6 +32,7 @@ class Autoencoder(nn.Module):
     """
 
     condition: ConditionSpec | None = None
+    conditions = None
     own_prior = None  # new latents come from a fitted sampler alone
     log_prior = None
 
@@ -54,7 +55,7 @@ class Autoencoder(nn.Module):
         """The likelihood's parameters [B, C, H, W] for latents [B, D]."""
         return self.decoder(z).float().view(len(z), *self.image.shape)
 
-    def encode_sample(self, x: Tensor, rng: torch.Generator) -> Tensor:
+    def encode_sample(self, x: Tensor, rng: torch.Generator, condition: Tensor | None = None) -> Tensor:
         """The same as `encode`: the code of a picture is not random."""
         return self.encode(x)
 
@@ -74,7 +75,10 @@ class AutoencoderMethod:
 
     def __init__(self, module: Autoencoder, settings: AutoencoderSettings, training: TrainingSettings) -> None:
         self.module, self.settings, self.clip = module, settings, training.clip
-        self.optimisers = {"autoencoder": adam([w for w in module.parameters() if w.requires_grad], training)}
+        self.model, self.batches = module, 1
+        self.optimisers = {
+            "autoencoder": build_optimiser([w for w in module.parameters() if w.requires_grad], training)
+        }
 
     def step(self, batch: Batch, rng: torch.Generator, progress: float) -> dict[str, Tensor]:
         """Corrupt, encode, decode, and descend the distance to the uncorrupted picture."""
@@ -84,11 +88,11 @@ class AutoencoderMethod:
         descend(self.optimisers["autoencoder"], loss, self.clip)
         return {"loss": loss.detach(), "reconstruction": loss.detach()}
 
-    def score(self, module: nn.Module, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
+    def score(self, model: nn.Module, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
         """The reconstruction term per picture, from uncorrupted input."""
-        assert isinstance(module, Autoencoder)
-        mu = module.encode(batch.x)
-        loss = module.likelihood.negative_log(module.decoder_output(mu), batch.x)
+        assert isinstance(model, Autoencoder)
+        mu = model.encode(batch.x)
+        loss = model.likelihood.negative_log(model.decoder_output(mu), batch.x)
         return {"loss": loss, "reconstruction": loss, "mu": mu}
 
 

@@ -2,67 +2,161 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from latentry.models.autoencoder import Autoencoder, AutoencoderMethod
-from latentry.models.contract import Method
+from latentry.models.conditions import N_EXAMPLES
+from latentry.models.contract import Batch, Method
+from latentry.models.gan import GAN, Critic, GANMethod
 from latentry.models.vae import VAE, VAEMethod
-from latentry.nn import build_decoder, build_encoder, initialise
+from latentry.nn import build_decoder, build_encoder, build_features, follow_spectra, initialise, normalise_spectrally
 from latentry.settings.config import Config
+from latentry.settings.gan import GANSettings
 from latentry.settings.models import AutoencoderSettings, VAESettings
-from latentry.settings.specs import ImageSpec
+from latentry.settings.network import NetworkSettings
+from latentry.settings.specs import ConditionSpec, ImageSpec
 
-Model = Autoencoder | VAE
+Model = Autoencoder | VAE | GAN
+
+
+@dataclasses.dataclass(frozen=True)
+class OwnNetworks:
+    """The caller's own networks, in place of those that the settings describe.
+
+    Attributes:
+        encoder: pictures in [-1, 1], [B, C, H, W], to [B, D] (autoencoder) or [B, 2 D] (VAE: means, then log-variances).
+        decoder: latents [B, D] to [B, C, H, W] without a final nonlinearity; of a GAN, the generator.
+        critic: of a GAN, pictures to scores [B].
+    """
+
+    encoder: nn.Module | None = None
+    decoder: nn.Module | None = None
+    critic: nn.Module | None = None
+
+    @property
+    def given(self) -> list[str]:
+        """The names of those that are there."""
+        return [field.name for field in dataclasses.fields(self) if getattr(self, field.name) is not None]
 
 
 def build_model(
-    config: Config, image: ImageSpec, *, encoder: nn.Module | None = None, decoder: nn.Module | None = None
+    config: Config, image: ImageSpec, condition: ConditionSpec | None = None, own: OwnNetworks | None = None
 ) -> Model:
     """The model that the settings describe, without meaningful weights; see `initialise_model`.
 
     Args:
         config: model family and networks.
         image: the size of the pictures.
-        encoder, decoder: the caller's own networks, in place of those that the settings describe. An encoder maps
-            pictures [B, C, H, W] to [B, D] (autoencoder) or [B, 2 D] (VAE: means, then log-variances); a decoder maps
-            latents [B, D] to [B, C, H, W], without a final nonlinearity.
+        condition: what the model is told.
+        own: the caller's own networks.
     """
-    settings = config.model
-    outputs = settings.latent if isinstance(settings, AutoencoderSettings) else 2 * settings.latent
-    encoder = encoder if encoder is not None else build_encoder(config.network, image, outputs)
-    decoder = decoder if decoder is not None else build_decoder(config.network, settings.latent, image)
+    own, settings, network = own or OwnNetworks(), config.model, config.network
+    in_norms = config.condition.condition_by == "norm"
+    decoder = own.decoder or build_decoder(
+        network,
+        settings.latent,
+        image,
+        beside=None if in_norms else condition,
+        in_norms=condition if in_norms else None,
+    )
     match settings:
         case AutoencoderSettings():
+            encoder = own.encoder or build_encoder(network, image, settings.latent)
             return Autoencoder(encoder, decoder, image, settings)
         case VAESettings():
-            return VAE(encoder, decoder, image, settings)
+            encoder = own.encoder or build_encoder(network, image, 2 * settings.latent, condition)
+            return VAE(encoder, decoder, image, settings, condition)
+        case GANSettings():
+            return GAN(decoder, image, settings, condition)
+
+
+def critic_network(config: Config) -> NetworkSettings:
+    """The critic's network: the generator's mirror, but for what the critic's own settings say."""
+    critic, network = config.critic, config.network
+    return dataclasses.replace(
+        network,
+        width=critic.critic_width or network.width,
+        width_max=max(network.width_max, critic.critic_width or 0),
+        hidden=critic.critic_hidden or tuple(network.hidden),
+        blocks=critic.critic_blocks or network.blocks,
+        norm=critic.critic_norm,
+        norm_first=False,
+        activation=critic.critic_activation,
+        downsampling=critic.critic_downsampling,
+        dropout=critic.critic_dropout,
+    )
+
+
+def build_critic(config: Config, image: ImageSpec, condition: ConditionSpec | None) -> Critic:
+    """The critic that the settings describe, without meaningful weights; it judges `packing` pictures at once."""
+    game = config.model
+    assert isinstance(game, GANSettings)
+    packed = dataclasses.replace(image, channels=game.packing * image.channels)
+    beside = condition if game.critic_condition == "concatenation" else None
+    critic = Critic(build_features(critic_network(config), packed, beside), condition, game.critic_condition)
+    if game.constraint == "spectral":
+        normalise_spectrally(critic)
+    return critic
 
 
 @torch.no_grad()
-def initialise_model(model: Model, examples: Tensor, rng: torch.Generator, *, own: tuple[nn.Module, ...] = ()) -> None:
-    """First weights, from `rng` alone; the caller's own networks (`own`) keep theirs.
+def initialise_model(
+    model: Model,
+    examples: Batch,
+    rng: torch.Generator,
+    *,
+    std: float | None = None,
+    own: OwnNetworks | None = None,
+) -> None:
+    """First weights, from `rng` alone; the caller's own networks keep theirs.
 
     Args:
         model: as built.
-        examples: training pictures in [-1, 1], [N, C, H, W]; a VampPrior's pseudo-inputs start from them.
+        examples: training pictures in [-1, 1], [N, C, H, W], and their conditions [N, K]; a VampPrior's pseudo-inputs
+            start from the ones, and the conditions that the model draws from are among the others.
         rng: source of randomness, on the CPU.
+        std: standard deviation of first weights; None keeps the variance from layer to layer.
         own: networks to leave as they are.
     """
-    for network in (model.encoder, model.decoder):
-        if not any(network is theirs for theirs in own):
-            initialise(network, rng)
+    own = own or OwnNetworks()
+    if not isinstance(model, GAN) and own.encoder is None:
+        initialise(model.encoder, rng, std)
+    if own.decoder is None:
+        initialise(model.decoder, rng, std)
     if isinstance(model, VAE) and model.vampprior is not None:
         pseudo = model.vampprior.pseudo_inputs
-        rows = torch.randint(len(examples), (len(pseudo),), generator=rng)
-        pseudo.copy_(examples[rows] + 0.05 * torch.randn(pseudo.shape, generator=rng))
+        rows = torch.randint(len(examples.x), (len(pseudo),), generator=rng)
+        pseudo.copy_(examples.x[rows] + 0.05 * torch.randn(pseudo.shape, generator=rng))
+    if model.conditions is not None:
+        assert examples.condition is not None
+        rows = torch.randint(len(examples.condition), (N_EXAMPLES,), generator=rng)
+        model.conditions.examples.copy_(examples.condition[rows])
 
 
-def build_method(config: Config, model: Model, n_data: int) -> Method:
-    """The method that trains `model` on `n_data` pictures."""
+def build_method(
+    config: Config, model: Model, n_data: int, rng: torch.Generator, critic: nn.Module | None = None
+) -> Method:
+    """The method that trains `model`.
+
+    Args:
+        config: what the model was built from.
+        model: on the device where it is trained.
+        n_data: how many pictures it is trained on.
+        rng: source of randomness for what is not part of the model, on the CPU.
+        critic: the caller's own, of a GAN.
+    """
     match model, config.model:
         case Autoencoder(), AutoencoderSettings() as settings:
             return AutoencoderMethod(model, settings, config.training)
         case VAE(), VAESettings() as settings:
             return VAEMethod(model, settings, config.training, n_data)
+        case GAN(), GANSettings():
+            if critic is None:
+                critic = build_critic(config, model.image, model.condition)
+                initialise(critic, rng, config.network.init_std)
+                follow_spectra(critic, first=True)
+            return GANMethod(model, critic.to(next(model.parameters()).device), config)
     raise AssertionError("the model was not built from this config")

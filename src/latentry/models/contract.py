@@ -11,9 +11,16 @@ from latentry.settings.specs import ConditionSpec, ImageSpec, LatentSpec
 
 
 class Batch(NamedTuple):
-    """One step's pictures, x in [-1, 1], [B, C, H, W]."""
+    """One step's pictures, x in [-1, 1], [B, C, H, W], and their conditions [B, K] where the model is told any."""
 
     x: Tensor
+    condition: Tensor | None = None
+
+    def split(self, n: int) -> list[Batch]:
+        """Parts of n pictures each."""
+        if self.condition is None:
+            return [Batch(x) for x in self.x.split(n)]
+        return [Batch(x, c) for x, c in zip(self.x.split(n), self.condition.split(n), strict=True)]
 
 
 class LatentModel(Protocol):
@@ -44,17 +51,23 @@ class Method(Protocol):
     """What the loop trains: it owns the networks and the optimisers."""
 
     optimisers: dict[str, torch.optim.Optimizer]
+    batches: int  # batches of pictures that one step reads
+
+    @property
+    def model(self) -> nn.Module:
+        """The latent model: what is averaged, sampled and kept."""
+        ...
 
     @property
     def module(self) -> nn.Module:
-        """The model that is trained, with its weights."""
+        """Everything that is trained or counted, the model among it: what a checkpoint holds."""
         ...
 
     def step(self, batch: Batch, rng: torch.Generator, progress: float) -> dict[str, Tensor]:
         """One update of the weights.
 
         Args:
-            batch: the pictures of the step.
+            batch: the pictures of the step, as many as `batches` batches have.
             rng: the step's source of randomness, on the pictures' device.
             progress: the share of the run that is over, from 0 to 1.
 
@@ -63,6 +76,15 @@ class Method(Protocol):
         """
         ...
 
-    def score(self, module: nn.Module, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
-        """The terms for pictures that are not trained on, per picture [B] or [B, D]; "loss" is the one to be small."""
+    def score(self, model: nn.Module, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
+        """Terms for pictures that are not trained on, per picture [B] or [B, D].
+
+        "loss", where there is one, is to be small: it chooses the best checkpoint. "mu", where there is one, holds
+        the latents [B, D] whose active units are counted.
+
+        Args:
+            model: the averaged model.
+            batch: the pictures.
+            rng: source of randomness, the same at every tick.
+        """
         ...

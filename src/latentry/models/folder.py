@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,11 @@ from torch import nn
 from latentry._version import __version__
 from latentry.errors import InputError
 from latentry.files import json_bytes, pack_tensors, read_json, write_folder
-from latentry.models.build import Model, build_model
+from latentry.models.build import Model, OwnNetworks, build_model
 from latentry.models.sampler import GaussianMixture
 from latentry.models.second_stage import TwoStage
 from latentry.settings.config import Config, config_from_json
-from latentry.settings.specs import ImageSpec
+from latentry.settings.specs import ConditionSpec, ImageSpec
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 
@@ -38,7 +39,9 @@ def save_model(folder: Path, model: Model, config: Config, facts: dict[str, Any]
     record = {
         "latentry": __version__,
         "config": config.to_json(),
-        "image": {"channels": image.channels, "height": image.height, "width": image.width, "range": [-1, 1]},
+        "image": dataclasses.asdict(image),
+        "range": None if image.points else [-1, 1],
+        "condition": None if model.condition is None else dataclasses.asdict(model.condition),
         "latent": {"shape": list(model.latent.shape), "prior": model.latent.prior},
         "sampler": {
             "chosen": samplers.chosen,
@@ -52,24 +55,23 @@ def save_model(folder: Path, model: Model, config: Config, facts: dict[str, Any]
     write_folder(folder, {WEIGHTS: weights, CONFIG: json_bytes(record), CARD: card.encode()})
 
 
-def load_model(
-    folder: Path, *, encoder: nn.Module | None = None, decoder: nn.Module | None = None
-) -> tuple[Model, Config, dict[str, Any]]:
+def load_model(folder: Path, own: OwnNetworks | None = None) -> tuple[Model, Config, dict[str, Any]]:
     """The model in a folder that `save_model` wrote, its config, and the facts that travel with it.
 
     Args:
         folder: the model folder.
-        encoder, decoder: the caller's own networks, built as they were for training, where the model has such.
+        own: the caller's own networks, built as they were for training, where the model has such.
 
     Raises:
         InputError: it is no model folder, it is damaged, or it needs networks that were not given.
     """
     record = read_json(folder / CONFIG)
-    missing = {"config", "image", "sampler", "facts", "sha256"} - record.keys()
+    missing = {"config", "image", "condition", "sampler", "facts", "sha256"} - record.keys()
     if missing:
         raise InputError(f"{folder / CONFIG} is not a model's config: it lacks {', '.join(sorted(missing))}")
-    for name, given in (("encoder", encoder), ("decoder", decoder)):
-        if name in record["facts"].get("own_networks", []) and given is None:
+    own = own or OwnNetworks()
+    for name in record["facts"].get("own_networks", []):
+        if name != "critic" and name not in own.given:
             raise InputError(f"{folder} was trained with its owner's own {name}; pass it: load(..., {name}=...)")
     try:
         content = (folder / WEIGHTS).read_bytes()
@@ -78,12 +80,18 @@ def load_model(
     if hashlib.sha256(content).hexdigest() != record["sha256"]:
         raise InputError(f"{folder / WEIGHTS} is damaged: it does not match its hash; fetch or export it again")
     config = config_from_json(record["config"])
-    spec = record["image"]
-    image = ImageSpec(spec["channels"], spec["height"], spec["width"])
-    model = build_model(config, image, encoder=encoder, decoder=decoder)
+    image, condition = ImageSpec(**record["image"]), condition_from_json(record["condition"])
+    model = build_model(config, image, condition, own)
     _add_samplers(model, record["sampler"])
     model.load_state_dict(safetensors.torch.load(content))
     return model.eval().requires_grad_(False), config, record["facts"]
+
+
+def condition_from_json(record: dict[str, Any] | None) -> ConditionSpec | None:
+    """What a model is told, from the record that `dataclasses.asdict` gave."""
+    if record is None:
+        return None
+    return ConditionSpec(record["kind"], *(tuple(record[name]) for name in ("names", "centre", "spread")))
 
 
 def _add_samplers(model: Model, record: dict[str, Any]) -> None:

@@ -55,7 +55,7 @@ class TwoStage(nn.Module):
     def log_prob(self, z: Tensor, rng: torch.Generator) -> Tensor:
         """A lower bound on the log density in nats, [B], of latents [B, D], by importance sampling."""
         x = self._standardise(z)
-        log_w, _ = log_weights(self.vae, x, self.vae.posterior(x), _BOUND_SAMPLES, rng)
+        log_w, _ = log_weights(self.vae, Batch(x), self.vae.posterior(x), _BOUND_SAMPLES, rng)
         return importance_weighted_bound(log_w) - self.scale.log().sum()
 
     def fit(self, z: Tensor, steps: int, rng: torch.Generator) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from latentry.data import to_float, to_uint8
+from latentry.data import to_float, to_stored
 from latentry.errors import InputError
 from latentry.models.build import Model
+from latentry.models.conditions import Wish
+from latentry.models.sampler import Draw
 from latentry.settings.config import Config
 
+_CONDITION = 0x6C0DE  # keeps the randomness of conditions apart from that of latents
 CHUNK = 32  # pictures computed together, always: arithmetic on other batch shapes rounds differently
 
 
@@ -38,20 +42,49 @@ class TrainedModel:
         """The names of what latents can be drawn from; the chosen one is `network.samplers.chosen`."""
         return self.network.samplers.names(self.network.own_prior)
 
+    def conditions(self, seeds: Sequence[int], wish: Wish | None = None) -> np.ndarray | None:
+        """What the model is told for each seed, float32 [n, K]: as wished, the rest as often as the data have it.
+
+        None for a model that is told nothing.
+
+        Raises:
+            InputError: the wish names what the model does not know.
+        """
+        wish, known = wish or Wish(), self.network.conditions
+        wish.against(self.network.condition)
+        if known is None:
+            return None
+        drawn = [known.draw(1, rng=self._rng(seed, _CONDITION)) for seed in seeds]
+        both = torch.cat(drawn) if drawn else known.examples[:0]
+        return known.apply_wish(both, wish).cpu().numpy()
+
     @torch.no_grad()
-    def latents(self, seeds: Sequence[int], *, sampler: str | None = None, truncation: float = 1.0) -> np.ndarray:
-        """One latent a seed, float32 [n, D]; each depends on its own seed alone.
+    def latents(
+        self,
+        seeds: Sequence[int],
+        *,
+        sampler: str | None = None,
+        truncation: float = 1.0,
+        conditions: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """One latent a seed, float32 [n, *latent shape]; each depends on its own seed (and condition) alone.
 
         Args:
             seeds: one whole number a latent, 0 or more.
             sampler: "prior", "mixture" or "two-stage"; None for the one that the run chose.
             truncation: 1 draws as fitted; less draws latents towards their mean, for safer, less varied pictures.
+            conditions: what the model is told, float [n, K]; None where it is told nothing.
         """
-        samplers, own = self.network.samplers, self.network.own_prior
-        drawn = [samplers.draw(1, own=own, rng=self._rng(seed), name=sampler) for seed in seeds]
+        samplers = self.network.samplers
+        told = [None] * len(seeds) if conditions is None else list(self._tensor(conditions).split(1))
+        drawn = [
+            samplers.draw(1, own=self._own_prior(part), rng=self._rng(seed), name=sampler)
+            for seed, part in zip(seeds, told, strict=True)
+        ]
         z = torch.cat(drawn) if drawn else torch.empty(0, *self.network.latent.shape)
         if truncation != 1.0:
-            centre = samplers.draw(2000, own=own, rng=self._rng(0), name=sampler).mean(dim=0)
+            some = None if self.network.conditions is None else self.network.conditions.draw(2000, rng=self._rng(0))
+            centre = samplers.draw(2000, own=self._own_prior(some), rng=self._rng(0), name=sampler).mean(dim=0)
             z = centre + truncation * (z - centre)
         return z.cpu().numpy()
 
@@ -62,54 +95,114 @@ class TrainedModel:
         seeds: Sequence[int] | None = None,
         sampler: str | None = None,
         truncation: float = 1.0,
+        class_name: str | None = None,
+        attributes: Mapping[str, float] | None = None,
+        numbers: Mapping[str, float] | None = None,
     ) -> np.ndarray:
         """New pictures, uint8 [n, C, H, W]; the same seed gives the same picture, alone or among others.
+
+        The points of a toy world are float32 [n, 2, 1, 1].
 
         Args:
             n: how many, with seeds 0 to n - 1; not used where `seeds` is given.
             seeds: one whole number a picture, 0 or more.
             sampler: what latents are drawn from; None for the one that the run chose.
             truncation: 1 draws as fitted; less draws latents towards their mean.
+            class_name, attributes, numbers: what a conditional model is asked for, in the names and units of its data;
+                yes is 1, no is 0. What is not asked for is drawn as often as the data have it.
+
+        Raises:
+            InputError: the model knows no such sampler, class, attribute or number.
         """
-        return self.decode(self.latents(range(n) if seeds is None else seeds, sampler=sampler, truncation=truncation))
+        seeds = range(n) if seeds is None else seeds
+        conditions = self.conditions(seeds, Wish(class_name, attributes, numbers))
+        z = self.latents(seeds, sampler=sampler, truncation=truncation, conditions=conditions)
+        return self.decode(z, conditions)
 
-    def encode(self, images: np.ndarray) -> np.ndarray:
-        """Latents, float32 [n, D], of pictures, uint8 [n, C, H, W]; deterministic (a VAE's posterior mean)."""
+    def encode(self, images: np.ndarray, conditions: np.ndarray | None = None) -> np.ndarray:
+        """Latents, float32 [n, *latent shape], of pictures, uint8 [n, C, H, W]; deterministic (a VAE's posterior mean).
+
+        Args:
+            images: the pictures.
+            conditions: what a conditional model is told of them, float [n, K]; see `latentry.data.condition_vectors`.
+
+        Raises:
+            InputError: the model has no encoder, or the pictures or conditions are not what it takes.
+        """
+        encode = self.network.encode
+        if encode is None:
+            raise InputError(
+                f"a {self.config.family} has a generator and no encoder, so it cannot encode or reconstruct pictures; "
+                "train a vae or an autoencoder for that"
+            )
         self._check_pictures(images)
-        return self._in_chunks(lambda x: self.network.encode(to_float(x)).float(), images)
+        self._check_conditions(conditions, len(images))
+        return self._in_chunks(lambda x, told: encode(to_float(x), told).float(), images, conditions)
 
-    def decode(self, z: np.ndarray) -> np.ndarray:
-        """Pictures, uint8 [n, C, H, W], of latents, float [n, D]."""
+    def decode(self, z: np.ndarray, conditions: np.ndarray | None = None) -> np.ndarray:
+        """Pictures, uint8 [n, C, H, W], of latents, float [n, *latent shape], under conditions [n, K] if it is told any."""
         expected = self.network.latent.shape
         if z.shape[1:] != expected:
             raise InputError(f"latents have shape {z.shape}; this model decodes [n, {', '.join(map(str, expected))}]")
-        return self._in_chunks(lambda z: to_uint8(self.network.decode(z)), np.ascontiguousarray(z, dtype=np.float32))
+        self._check_conditions(conditions, len(z))
+        model = self.network
+        z = np.ascontiguousarray(z, dtype=np.float32)
+        return self._in_chunks(lambda z, told: to_stored(model.decode(z, told), model.image), z, conditions)
 
-    def reconstruct(self, images: np.ndarray) -> np.ndarray:
-        """Pictures, uint8 [n, C, H, W], encoded and decoded again."""
-        return self.decode(self.encode(images))
+    def reconstruct(self, images: np.ndarray, conditions: np.ndarray | None = None) -> np.ndarray:
+        """Pictures, uint8 [n, C, H, W], encoded and decoded again, under conditions [n, K] if the model is told any."""
+        return self.decode(self.encode(images, conditions), conditions)
 
-    def _rng(self, seed: int) -> torch.Generator:
+    def _rng(self, seed: int, purpose: int = 0) -> torch.Generator:
         if seed < 0:
             raise InputError(f"seed (={seed}) must be 0 or more")
-        return torch.Generator(self.device).manual_seed(seed)
+        return torch.Generator(self.device).manual_seed(seed ^ purpose)
+
+    def _own_prior(self, condition: Tensor | None) -> Draw | None:
+        """The model's own prior under a condition; None where it has none."""
+        own = self.network.own_prior
+        return None if own is None else functools.partial(own, condition=condition)
+
+    def _tensor(self, rows: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(rows)).to(self.device)
+
+    def _check_conditions(self, conditions: np.ndarray | None, n: int) -> None:
+        spec = self.network.condition
+        if spec is None and conditions is not None:
+            raise InputError("conditions were given, but this model is told nothing; leave them out")
+        if spec is not None and (conditions is None or conditions.shape != (n, spec.size)):
+            received = "none" if conditions is None else f"shape {conditions.shape}"
+            raise InputError(
+                f"this model is conditioned on {spec.kind}, {spec.size} numbers a picture; conditions: {received}, "
+                f"expected ({n}, {spec.size})"
+            )
 
     def _check_pictures(self, images: np.ndarray) -> None:
         expected = self.network.image.shape
-        if images.dtype != np.uint8 or images.shape[1:] != expected:
+        stored = np.float32 if self.network.image.points else np.uint8
+        if images.dtype != stored or images.shape[1:] != expected:
             raise InputError(
-                f"pictures are {images.dtype} {images.shape}; this model encodes uint8 [n, C, H, W] with "
+                f"pictures are {images.dtype} {images.shape}; this model encodes {np.dtype(stored)} [n, C, H, W] with "
                 f"C, H, W = {', '.join(map(str, expected))}; open_images(..., size={expected[1:]}) converts files"
             )
 
     @torch.inference_mode()
-    def _in_chunks(self, compute: Callable[[Tensor], Tensor], rows: np.ndarray) -> np.ndarray:
+    def _in_chunks(
+        self, compute: Callable[[Tensor, Tensor | None], Tensor], rows: np.ndarray, conditions: np.ndarray | None
+    ) -> np.ndarray:
         """`compute` on rows in chunks of one size, the last one padded, so that a row's result is its own."""
+        empty = len(rows) == 0
+        if empty:
+            rows = np.zeros((1, *rows.shape[1:]), rows.dtype)
+            conditions = None if conditions is None else np.zeros((1, *conditions.shape[1:]), np.float32)
         results = []
         for start in range(0, len(rows), CHUNK):
-            part = torch.from_numpy(np.ascontiguousarray(rows[start : start + CHUNK])).to(self.device)
-            padded = torch.cat([part, part[-1:].expand(CHUNK - len(part), *part.shape[1:])])
-            results.append(compute(padded)[: len(part)].cpu())
-        if results:
-            return torch.cat(results).numpy()
-        return compute(torch.zeros(CHUNK, *rows.shape[1:], dtype=torch.from_numpy(rows).dtype)).cpu().numpy()[:0]
+            part = _padded(self._tensor(rows[start : start + CHUNK]))
+            told = None if conditions is None else _padded(self._tensor(conditions[start : start + CHUNK]).float())
+            results.append(compute(part, told)[: len(rows) - start].cpu())
+        return torch.cat(results).numpy()[: 0 if empty else None]
+
+
+def _padded(part: Tensor) -> Tensor:
+    """Rows [n, ...] with the last one repeated, [CHUNK, ...]."""
+    return torch.cat([part, part[-1:].expand(CHUNK - len(part), *part.shape[1:])])

@@ -7,11 +7,12 @@
     Burda et al. 2015, "Importance weighted autoencoders" (arXiv:1509.00519): `objective=importance-weighted`.
     Chen et al. 2018, "Isolating sources of disentanglement" (arXiv:1802.04942): `objective=total-correlation`.
     Tomczak and Welling 2017, "VAE with a VampPrior" (arXiv:1705.07120): `prior=vamp`.
+    Sohn et al. 2015, "Learning structured output representation" (NeurIPS): encoder and decoder told a condition.
 
 Differs from the papers in: log-variances are clamped to [-14, 8] so that an untrained encoder cannot overflow; the
 learned sigma is one weight trained by gradient at ten times the learning rate, not solved for in each batch.
 
-Letters: B batch, C H W picture, D latent, K pseudo-inputs, k importance samples.
+Letters: B batch, C H W picture, D latent, K pseudo-inputs (or numbers in a condition), k importance samples.
 """
 
 from __future__ import annotations
@@ -29,9 +30,10 @@ from latentry.losses import (
     log_vampprior,
     total_correlation_terms,
 )
+from latentry.models.conditions import Conditions, tell
 from latentry.models.contract import Batch
 from latentry.models.likelihood import Likelihood
-from latentry.models.optimise import adam, descend
+from latentry.models.optimise import build_optimiser, descend
 from latentry.models.sampler import Samplers
 from latentry.settings.models import VAESettings
 from latentry.settings.specs import ConditionSpec, ImageSpec, LatentSpec
@@ -74,45 +76,53 @@ class VAE(nn.Module):
         decoder: latents [B, D] to the likelihood's raw parameters, [B, C, H, W].
         image: the size of the pictures.
         settings: the choices that make up the variant.
+        condition: what both networks are told, as a second argument [B, K]; None for nothing.
     """
 
-    condition: ConditionSpec | None = None
-
-    def __init__(self, encoder: nn.Module, decoder: nn.Module, image: ImageSpec, settings: VAESettings) -> None:
+    def __init__(
+        self,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        image: ImageSpec,
+        settings: VAESettings,
+        condition: ConditionSpec | None = None,
+    ) -> None:
         super().__init__()
         self.image, self.latent = image, LatentSpec((settings.latent,), settings.prior)
+        self.condition = condition
+        self.conditions = None if condition is None else Conditions(condition)
         self.encoder, self.decoder = encoder, decoder
         self.likelihood = Likelihood(settings.likelihood, settings.sigma)
         self.vampprior = VampPrior(image, settings.pseudo_inputs) if settings.prior == "vamp" else None
         self.samplers = Samplers(settings.latent)
 
-    def posterior(self, x: Tensor) -> Posterior:
+    def posterior(self, x: Tensor, condition: Tensor | None = None) -> Posterior:
         """q(z | x) for pictures in [-1, 1], [B, C, H, W]."""
-        mu, logvar = self.encoder(x).chunk(2, dim=1)
+        mu, logvar = tell(self.encoder, x, condition).chunk(2, dim=1)
         return Posterior(mu.float(), logvar.float().clamp(-14, 8))
 
     def encode(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """The posterior's mean [B, D] for pictures in [-1, 1], [B, C, H, W]."""
-        return self.posterior(x).mu
+        return self.posterior(x, condition).mu
 
-    def encode_sample(self, x: Tensor, rng: torch.Generator) -> Tensor:
+    def encode_sample(self, x: Tensor, rng: torch.Generator, condition: Tensor | None = None) -> Tensor:
         """One draw from q(z | x) a picture, [B, D], for pictures in [-1, 1], [B, C, H, W]."""
-        return self.posterior(x).sample(rng)
+        return self.posterior(x, condition).sample(rng)
 
     def decode(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
         """Pictures in [-1, 1], [B, C, H, W], of latents [B, D]."""
-        return self.likelihood.picture(self.decoder_output(z))
+        return self.likelihood.picture(self.decoder_output(z, condition))
 
-    def decoder_output(self, z: Tensor) -> Tensor:
+    def decoder_output(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
         """The likelihood's parameters [B, C, H, W] for latents [B, D]."""
-        return self.decoder(z).float().view(len(z), *self.image.shape)
+        return tell(self.decoder, z, condition).float().view(len(z), *self.image.shape)
 
     def prior(self, n: int, *, rng: torch.Generator) -> Tensor:
         """Latents [n, D] from the sampler that the run chose; before one is fitted, from the model's own prior."""
         return self.samplers.draw(n, own=self.own_prior, rng=rng)
 
-    def own_prior(self, n: int, *, rng: torch.Generator) -> Tensor:
-        """Latents [n, D] from p(z)."""
+    def own_prior(self, n: int, *, rng: torch.Generator, condition: Tensor | None = None) -> Tensor:
+        """Latents [n, D] from p(z), which is the same for every condition."""
         if self.vampprior is None:
             return normal((n, *self.latent.shape), rng)
         pseudo = self.vampprior()
@@ -139,45 +149,46 @@ class VAEMethod:
 
     def __init__(self, module: VAE, settings: VAESettings, training: TrainingSettings, n_data: int) -> None:
         self.module, self.settings, self.n_data, self.clip = module, settings, n_data, training.clip
+        self.model, self.batches = module, 1
         scale = [weight for weight in module.likelihood.parameters() if weight.requires_grad]
         rest = [w for w in module.parameters() if w.requires_grad and not any(w is s for s in scale)]
         # A learned sigma travels far (0.5 to 0.05) in few steps, and every other term is measured by it.
         groups = [{"params": rest, "lr_scale": 1.0}, {"params": scale, "lr_scale": 10.0}]
-        self.optimisers = {"vae": adam([group for group in groups if group["params"]], training)}
+        self.optimisers = {"vae": build_optimiser([group for group in groups if group["params"]], training)}
 
     def step(self, batch: Batch, rng: torch.Generator, progress: float) -> dict[str, Tensor]:
         """Descend the negative objective; the terms are means over the batch, in nats per image."""
         warmup = self.settings.beta_warmup
         beta = self.settings.beta * (min(1.0, progress / warmup) if warmup else 1.0)
-        loss, terms, _ = self._objective(self.module, batch.x, rng, beta)
+        loss, terms, _ = self._objective(self.module, batch, rng, beta)
         descend(self.optimisers["vae"], loss.mean(), self.clip)
         return {"loss": loss.detach().mean(), **{name: value.detach().mean(dim=0) for name, value in terms.items()}}
 
-    def score(self, module: nn.Module, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
+    def score(self, model: nn.Module, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
         """The objective's terms per picture at the full beta, with the posterior's mean for counting active units."""
-        assert isinstance(module, VAE)
-        loss, terms, q = self._objective(module, batch.x, rng, self.settings.beta)
+        assert isinstance(model, VAE)
+        loss, terms, q = self._objective(model, batch, rng, self.settings.beta)
         return {"loss": loss, **terms, "mu": q.mu}
 
     def _objective(
-        self, vae: VAE, x: Tensor, rng: torch.Generator, beta: float
+        self, vae: VAE, batch: Batch, rng: torch.Generator, beta: float
     ) -> tuple[Tensor, dict[str, Tensor], Posterior]:
-        """What is minimised [B], its terms [B] or [B, D], and q(z | x); x in [-1, 1], [B, C, H, W]."""
-        q = vae.posterior(x)
+        """What is minimised [B], its terms [B] or [B, D], and q(z | x)."""
+        q = vae.posterior(batch.x, batch.condition)
         match self.settings.objective:
             case "elbo":
-                loss, terms = self._elbo(vae, x, q, rng, beta)
+                loss, terms = self._elbo(vae, batch, q, rng, beta)
             case "importance-weighted":
-                loss, terms = self._importance_weighted(vae, x, q, rng)
+                loss, terms = self._importance_weighted(vae, batch, q, rng)
             case "total-correlation":
-                loss, terms = self._total_correlation(vae, x, q, rng, beta)
+                loss, terms = self._total_correlation(vae, batch, q, rng, beta)
         return loss, terms, q
 
     def _elbo(
-        self, vae: VAE, x: Tensor, q: Posterior, rng: torch.Generator, beta: float
+        self, vae: VAE, batch: Batch, q: Posterior, rng: torch.Generator, beta: float
     ) -> tuple[Tensor, dict[str, Tensor]]:
         z = q.sample(rng)
-        reconstruction = vae.likelihood.negative_log(vae.decoder_output(z), x)
+        reconstruction = vae.likelihood.negative_log(vae.decoder_output(z, batch.condition), batch.x)
         kl, per_dimension = kl_to_prior(vae, q, z)
         counted = kl
         if self.settings.free_bits and per_dimension is not None:
@@ -185,17 +196,17 @@ class VAEMethod:
         return reconstruction + beta * counted, _terms(reconstruction, kl, per_dimension)  # Eq. 3 for beta = 1
 
     def _importance_weighted(
-        self, vae: VAE, x: Tensor, q: Posterior, rng: torch.Generator
+        self, vae: VAE, batch: Batch, q: Posterior, rng: torch.Generator
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        log_w, reconstruction = log_weights(vae, x, q, self.settings.importance_samples, rng)
+        log_w, reconstruction = log_weights(vae, batch, q, self.settings.importance_samples, rng)
         kl, per_dimension = kl_to_prior(vae, q, q.sample(rng))
         return -importance_weighted_bound(log_w), _terms(reconstruction, kl, per_dimension)
 
     def _total_correlation(
-        self, vae: VAE, x: Tensor, q: Posterior, rng: torch.Generator, beta: float
+        self, vae: VAE, batch: Batch, q: Posterior, rng: torch.Generator, beta: float
     ) -> tuple[Tensor, dict[str, Tensor]]:
         z = q.sample(rng)
-        reconstruction = vae.likelihood.negative_log(vae.decoder_output(z), x)
+        reconstruction = vae.likelihood.negative_log(vae.decoder_output(z, batch.condition), batch.x)
         parts = total_correlation_terms(z, q.mu, q.logvar, self.n_data, self.settings.tc_estimator)
         kl, per_dimension = kl_to_prior(vae, q, z)
         # Chen et al. 2018, Eq. 4 with alpha = gamma = 1.
@@ -203,12 +214,13 @@ class VAEMethod:
         return loss, {**_terms(reconstruction, kl, per_dimension), "total_correlation": parts.total_correlation}
 
 
-def log_weights(vae: VAE, x: Tensor, q: Posterior, k: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+def log_weights(vae: VAE, batch: Batch, q: Posterior, k: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
     """Log p(x, z) - log q(z | x) for k latents a picture, [k, B], and the mean reconstruction term [B]."""
     mu, logvar = (part.expand(k, *part.shape) for part in q)
     z = mu + torch.exp(0.5 * logvar) * normal(mu.shape, rng)  # [k, B, D]
-    output = vae.decoder_output(z.flatten(0, 1))
-    negative_log_p_x = vae.likelihood.negative_log(output, x.repeat(k, 1, 1, 1)).view(k, len(x))
+    told = None if batch.condition is None else batch.condition.repeat(k, 1)
+    output = vae.decoder_output(z.flatten(0, 1), told)
+    negative_log_p_x = vae.likelihood.negative_log(output, batch.x.repeat(k, 1, 1, 1)).view(k, len(batch.x))
     log_w = vae.log_prior(z) - negative_log_p_x - log_diagonal_gaussian(z, mu, logvar)
     return log_w, negative_log_p_x.mean(dim=0)
 

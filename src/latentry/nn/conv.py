@@ -17,10 +17,12 @@ from itertools import pairwise
 
 from torch import nn
 
-from latentry.nn.layers import ACTIVATION_GAIN, LINEAR_GAIN, OUTPUT_GAIN, Conv, norm_and_activation
+from latentry.nn.conditioning import Stages, norm_and_activation
+from latentry.nn.layers import ACTIVATION_GAIN, LINEAR_GAIN, OUTPUT_GAIN, Conv
 from latentry.nn.plan import StagePlan
 from latentry.nn.resampling import downsampling_layer, upsampling_layer
 from latentry.settings.network import NetworkSettings
+from latentry.settings.specs import ConditionSpec
 
 
 def stage_channels(network: NetworkSettings, plan: StagePlan) -> list[int]:
@@ -53,28 +55,34 @@ def doublings(network: NetworkSettings, plan: StagePlan) -> list[tuple[int, int]
     return list(pairwise(channels))
 
 
-def conv_encoder_stages(network: NetworkSettings, plan: StagePlan, channels: int) -> nn.Sequential:
+def conv_encoder_stages(network: NetworkSettings, plan: StagePlan, channels: int) -> Stages:
     """Pictures [B, channels, H, W] to features [B, stage_channels[-1], h, w]."""
     bias = network.norm != "batch"  # which subtracts any bias again
     gain = ACTIVATION_GAIN[network.activation]
     first, *rest = stage_channels(network, plan)
-    stages: list[nn.Module] = [first_layer(network, plan, channels, first, bias=bias)]
-    stages += norm_and_activation(network.norm, network.activation, first)
+    first_norm = network.norm if network.norm_first else "none"
+    stages: list[nn.Module] = [first_layer(network, plan, channels, first, bias=first_norm != "batch")]
+    stages += norm_and_activation(first_norm, network.activation, first, dropout=network.dropout)
     inputs = first
     for outputs in rest:
         stages.append(downsampling_layer(network, inputs, outputs, gain=gain, bias=bias))
-        stages += norm_and_activation(network.norm, network.activation, outputs)
+        stages += norm_and_activation(network.norm, network.activation, outputs, dropout=network.dropout)
         inputs = outputs
-    return nn.Sequential(*stages)
+    return Stages(*stages)
 
 
-def conv_decoder_stages(network: NetworkSettings, plan: StagePlan, channels: int) -> nn.Sequential:
-    """Features [B, stage_channels[-1], h, w], before their activation, to raw pictures [B, channels, H, W]."""
+def conv_decoder_stages(
+    network: NetworkSettings, plan: StagePlan, channels: int, condition: ConditionSpec | None = None
+) -> Stages:
+    """Features [B, stage_channels[-1], h, w], before their activation, to raw pictures [B, channels, H, W].
+
+    Where `condition` is given, it sets gain and shift of every normalisation.
+    """
     bias = network.norm != "batch"
     gain = ACTIVATION_GAIN[network.activation]
     widths = stage_channels(network, plan)
-    stages = norm_and_activation(network.norm, network.activation, widths[-1])
+    stages = norm_and_activation(network.norm, network.activation, widths[-1], condition=condition)
     for inputs, outputs in doublings(network, plan):
         stages.append(upsampling_layer(network, inputs, outputs, gain=gain, bias=bias))
-        stages += norm_and_activation(network.norm, network.activation, outputs)
-    return nn.Sequential(*stages, last_layer(network, plan, widths[0], channels))
+        stages += norm_and_activation(network.norm, network.activation, outputs, condition=condition)
+    return Stages(*stages, last_layer(network, plan, widths[0], channels))

@@ -1,4 +1,4 @@
-"""The layers that networks are assembled from: linear, convolution, normalisation, activation.
+"""The layers that networks are assembled from: linear, convolution, activation, dropout.
 
 A layer's weights are zero until `initialise` (init.py) fills them, so building a network draws no random number.
 Letters: B batch, I inputs, O outputs, H W picture.
@@ -11,22 +11,24 @@ from abc import abstractmethod
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils import parametrize
 
-from latentry.settings.network import Activation, Norm
+from latentry.settings.network import Activation
 
 LINEAR_GAIN = 1.0  # for a layer that reads numbers of variance one, without an activation before it
 OUTPUT_GAIN = 0.5  # for a network's last layer: latents and pictures start near zero, the middle of their range
 
 # 1 / sqrt(E[f(n)^2]) for n from N(0, 1): with it a layer behind the activation f keeps the variance at one (He et al.
 # 2015, arXiv:1502.01852, section 2.2, for other activations than relu by quadrature).
-ACTIVATION_GAIN: dict[Activation, float] = {"relu": 2**0.5, "leaky-relu": 1.3868, "silu": 1.6765, "tanh": 1.5925}
-
-_ACTIVATIONS: dict[Activation, type[nn.Module]] = {
-    "relu": nn.ReLU,
-    "leaky-relu": nn.LeakyReLU,
-    "silu": nn.SiLU,
-    "tanh": nn.Tanh,
+ACTIVATION_GAIN: dict[Activation, float] = {
+    "relu": 2**0.5,
+    "leaky-relu": 1.3868,
+    "silu": 1.6765,
+    "tanh": 1.5925,
+    "maxout": 0.7455,
 }
+
+PIECES = 5  # of a maxout
 _LEAK = 0.2  # slope of leaky-relu below zero, as in DCGAN
 _CHANNELS_PER_GROUP = 4  # at least, in a group norm
 _GROUPS = 32  # at most, as in Wu and He 2018 (arXiv:1803.08494)
@@ -52,14 +54,32 @@ class Layer(nn.Module):
         self.bias = nn.Parameter(torch.zeros(shape[0])) if bias else None
 
     @torch.no_grad()
-    def initialise(self, rng: torch.Generator) -> None:
-        """Uniform weights of variance gain^2 / fan_in and a zero bias; He et al. 2015, Eq. 10."""
-        bound = self.gain * (3 / self.fan_in) ** 0.5
+    def initialise(self, rng: torch.Generator, std: float | None = None) -> None:
+        """First weights, and a zero bias.
+
+        Args:
+            rng: source of randomness.
+            std: None for uniform weights of variance gain^2 / fan_in (He et al. 2015, Eq. 10); else the standard
+                deviation of normal ones, but for a layer that starts as the zero map.
+        """
         outputs, *rest = self.weight.shape
-        drawn = torch.rand(outputs // self.copies, *rest, generator=rng, device=rng.device)
-        self.weight.copy_(((2 * drawn - 1) * bound).repeat_interleave(self.copies, dim=0))
+        shape = (outputs // self.copies, *rest)
+        if std is None or self.gain == 0:
+            bound = self.gain * (3 / self.fan_in) ** 0.5
+            drawn = (2 * torch.rand(shape, generator=rng, device=rng.device) - 1) * bound
+        else:
+            drawn = std * torch.randn(shape, generator=rng, device=rng.device)
+        self.own_weight.copy_(drawn.repeat_interleave(self.copies, dim=0))
         if self.bias is not None:
             self.bias.zero_()
+
+    @property
+    def own_weight(self) -> Tensor:
+        """The weight that is trained; `weight` itself, but under spectral normalisation."""
+        if not parametrize.is_parametrized(self, "weight"):
+            return self.weight
+        original: Tensor = self.parametrizations["weight"].original  # type: ignore[index, union-attr, assignment]
+        return original
 
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
@@ -94,28 +114,54 @@ class Conv(Layer):
         return F.conv2d(x, self.weight, self.bias, padding=self.padding)
 
 
-def activation_layer(name: Activation) -> nn.Module:
-    """The nonlinearity of that name."""
-    return nn.LeakyReLU(_LEAK) if name == "leaky-relu" else _ACTIVATIONS[name]()
+class Maxout(nn.Module):
+    """The largest of `PIECES` successive numbers, [B, PIECES * C] to [B, C]; Goodfellow et al. 2013 (1302.4389)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, PIECES * C] to [B, C]."""
+        return x.unflatten(1, (-1, PIECES)).amax(dim=2)
 
 
-def norm_and_activation(norm: Norm, activation: Activation, channels: int, *, flat: bool = False) -> list[nn.Module]:
-    """What follows a hidden layer (or precedes it, in residual blocks).
+class Dropout(nn.Module):
+    """Drops a share of the numbers while training, by a source of randomness that `use_rng` gives it.
 
     Args:
-        norm: "batch" over the batch and the pixels, "group" over the pixels and a few channels of each picture alone.
-        activation: the nonlinearity.
-        channels: of the input, [B, channels, H, W], or [B, channels] where `flat`.
-        flat: whether the input has no pixels.
+        share: of the numbers; the rest are scaled up, so that the mean stays.
     """
-    nonlinearity = activation_layer(activation)
-    match norm:
-        case "none":
-            return [nonlinearity]
-        case "batch":
-            return [nn.BatchNorm1d(channels) if flat else nn.BatchNorm2d(channels), nonlinearity]
-        case "group":
-            return [nn.GroupNorm(n_groups(channels), channels), nonlinearity]
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+        self.rng: torch.Generator | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same shape."""
+        if not self.training:
+            return x
+        kept = torch.rand(x.shape, generator=self.rng, device=x.device) >= self.share
+        return x * kept / (1 - self.share)
+
+
+def use_rng(module: nn.Module, rng: torch.Generator) -> None:
+    """Let every dropout in `module` draw from `rng` from now on."""
+    for layer in module.modules():
+        if isinstance(layer, Dropout):
+            layer.rng = rng
+
+
+def activation_layer(name: Activation) -> nn.Module:
+    """The nonlinearity of that name."""
+    match name:
+        case "relu":
+            return nn.ReLU()
+        case "leaky-relu":
+            return nn.LeakyReLU(_LEAK)
+        case "silu":
+            return nn.SiLU()
+        case "tanh":
+            return nn.Tanh()
+        case "maxout":
+            return Maxout()
 
 
 def n_groups(channels: int) -> int:

@@ -6,27 +6,47 @@ from itertools import pairwise
 
 from torch import nn
 
-from latentry.nn.layers import ACTIVATION_GAIN, LINEAR_GAIN, OUTPUT_GAIN, Linear, norm_and_activation
+from latentry.nn.conditioning import Stages, norm_and_activation
+from latentry.nn.layers import ACTIVATION_GAIN, LINEAR_GAIN, OUTPUT_GAIN, PIECES, Linear
 from latentry.settings.network import NetworkSettings
-from latentry.settings.specs import ImageSpec
+from latentry.settings.specs import ConditionSpec, ImageSpec
 
 
-def mlp_encoder(network: NetworkSettings, image: ImageSpec, outputs: int) -> nn.Sequential:
-    """[B, C, H, W] to [B, outputs] through the hidden layers in order."""
-    return nn.Sequential(nn.Flatten(), *_layers(network, (image.n_values, *network.hidden, outputs)))
+def mlp_encoder_stages(network: NetworkSettings, image: ImageSpec) -> Stages:
+    """[B, C, H, W] to the last hidden layer's [B, hidden[-1]], in order."""
+    units = (image.n_values, *network.hidden)
+    return Stages(nn.Flatten(), *_hidden(network, units, None, dropout=network.dropout, norm_first=network.norm_first))
 
 
-def mlp_decoder(network: NetworkSettings, inputs: int, image: ImageSpec) -> nn.Sequential:
-    """[B, inputs] to [B, C, H, W] through the hidden layers in reverse."""
-    layers = _layers(network, (inputs, *reversed(network.hidden), image.n_values))
-    return nn.Sequential(*layers, nn.Unflatten(1, image.shape))
+def mlp_decoder_stages(
+    network: NetworkSettings, inputs: int, image: ImageSpec, condition: ConditionSpec | None = None
+) -> Stages:
+    """[B, inputs] to [B, C, H, W] through the hidden layers in reverse; `condition` sets its norms, if given."""
+    units = (inputs, *reversed(network.hidden))
+    output = Linear(units[-1], image.n_values, gain=OUTPUT_GAIN)
+    return Stages(*_hidden(network, units, condition), output, nn.Unflatten(1, image.shape))
 
 
-def _layers(network: NetworkSettings, units: tuple[int, ...]) -> list[nn.Module]:
-    """Linear layers between successive numbers of units, with norm and activation between them."""
+def _hidden(
+    network: NetworkSettings,
+    units: tuple[int, ...],
+    condition: ConditionSpec | None,
+    *,
+    dropout: float = 0.0,
+    norm_first: bool = True,
+) -> list[nn.Module]:
+    """Linear layers between successive numbers of units, each with its norm and activation."""
     layers: list[nn.Module] = []
-    for depth, (inputs, hidden) in enumerate(pairwise(units[:-1])):
-        gain = ACTIVATION_GAIN[network.activation] if depth else LINEAR_GAIN
-        layers.append(Linear(inputs, hidden, gain=gain, bias=network.norm != "batch"))
-        layers += norm_and_activation(network.norm, network.activation, hidden, flat=True)
-    return [*layers, Linear(units[-2], units[-1], gain=OUTPUT_GAIN)]
+    pieces = PIECES if network.activation == "maxout" else 1
+    for depth, (inputs, hidden) in enumerate(pairwise(units)):
+        norm = network.norm if depth or norm_first else "none"
+        layers.append(Linear(inputs, pieces * hidden, gain=_gain(network, depth), bias=norm != "batch"))
+        layers += norm_and_activation(
+            norm, network.activation, pieces * hidden, flat=True, condition=condition, dropout=dropout
+        )
+    return layers
+
+
+def _gain(network: NetworkSettings, depth: int) -> float:
+    """Of the layer at `depth`, which reads the input (0) or an activation."""
+    return ACTIVATION_GAIN[network.activation] if depth else LINEAR_GAIN

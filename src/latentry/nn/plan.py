@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from latentry.errors import InputError
 
-SHORTEST_BASE_PX = 7  # halving stops before the shorter side falls below this: coarser stages learn more slowly
 LONGEST_BASE_PX = 16  # a longer side than this would leave most of the weights in one linear layer
 
 
@@ -18,13 +17,14 @@ class StagePlan(NamedTuple):
     width: int
 
 
-def plan_stages(height: int, width: int, stages: int | None = None) -> StagePlan:
+def plan_stages(height: int, width: int, stages: int | None = None, shortest_px: int = 7) -> StagePlan:
     """How an encoder halves H x W pixels, and a decoder doubles back to them.
 
     Args:
         height, width: of the pictures, in pixels.
         stages: number of halvings. None takes the most that divide both sides and leave the shorter one at least 7
             pixels, and refuses sizes that end above 16 pixels; with a number, any base is allowed.
+        shortest_px: what the shorter side is left with, at least, in place of 7.
 
     Raises:
         InputError: the size cannot be halved so; the message names the nearest sizes that can.
@@ -37,18 +37,18 @@ def plan_stages(height: int, width: int, stages: int | None = None) -> StagePlan
                 + _advice(_multiples(height, width, unit))
             )
         return StagePlan(stages, height // unit, width // unit)
-    plan = _most_halvings(height, width)
+    plan = _most_halvings(height, width, shortest_px)
     if max(plan.height, plan.width) > LONGEST_BASE_PX:
         times = f"{plan.stages} time{'' if plan.stages == 1 else 's'}"
         raise InputError(
             f"size (={_size(height, width)}) can be halved {times}, which leaves {plan.height}x{plan.width} pixels, "
-            f"and at most {LONGEST_BASE_PX} a side are allowed; {_advice(nearest_sizes(height, width))}, "
+            f"and at most {LONGEST_BASE_PX} a side are allowed; {_advice(nearest_sizes(height, width, shortest_px))}, "
             "or backbone=mlp, which takes any size"
         )
     return plan
 
 
-def nearest_sizes(height: int, width: int) -> list[tuple[int, int]]:
+def nearest_sizes(height: int, width: int, shortest_px: int = 7) -> list[tuple[int, int]]:
     """The nearest size with neither side longer, and with neither shorter, that `plan_stages` accepts by itself.
 
     Every accepted size is a base of at most 16 pixels, doubled; so for each number of doublings the best base is the
@@ -57,7 +57,7 @@ def nearest_sizes(height: int, width: int) -> list[tuple[int, int]]:
     smaller, larger = [], []
     for stages in range(max(height, width).bit_length() + 1):
         unit = 2**stages
-        shortest = SHORTEST_BASE_PX if stages else 1
+        shortest = shortest_px if stages else 1
         down = [min(side // unit, LONGEST_BASE_PX) for side in (height, width)]
         if min(down) >= shortest:
             smaller.append((down[0] * unit, down[1] * unit))
@@ -67,9 +67,9 @@ def nearest_sizes(height: int, width: int) -> list[tuple[int, int]]:
     return [max(smaller, key=sum), min(larger, key=sum)]
 
 
-def _most_halvings(height: int, width: int) -> StagePlan:
+def _most_halvings(height: int, width: int, shortest_px: int) -> StagePlan:
     stages = 0
-    while height % 2 == 0 and width % 2 == 0 and min(height, width) // 2 >= SHORTEST_BASE_PX:
+    while height % 2 == 0 and width % 2 == 0 and min(height, width) // 2 >= shortest_px:
         height, width, stages = height // 2, width // 2, stages + 1
     return StagePlan(stages, height, width)
 

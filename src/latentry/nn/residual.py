@@ -15,8 +15,9 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from latentry.nn.conditioning import Conditional, Stages, norm_and_activation
 from latentry.nn.conv import doublings, first_layer, last_layer, stage_channels
-from latentry.nn.layers import ACTIVATION_GAIN, LINEAR_GAIN, Conv, Layer, norm_and_activation
+from latentry.nn.layers import ACTIVATION_GAIN, LINEAR_GAIN, Conv, Layer
 from latentry.nn.plan import StagePlan
 from latentry.nn.resampling import (
     double_bilinear,
@@ -27,11 +28,12 @@ from latentry.nn.resampling import (
     upsampling_layer,
 )
 from latentry.settings.network import NetworkSettings
+from latentry.settings.specs import ConditionSpec
 
 Resample = Literal["none", "down", "up"]
 
 
-class ResidualBlock(nn.Module):
+class ResidualBlock(Conditional):
     """`skip(x) + branch(x)`, where the branch starts at zero.
 
     The skip path resamples without weights (bilinear where the branch does, else the mean of four or nearest) and
@@ -41,9 +43,17 @@ class ResidualBlock(nn.Module):
         network: norm, activation and kind of resampling.
         inputs, outputs: channels.
         resample: "down" halves height and width, "up" doubles them.
+        condition: what sets gain and shift of each normalisation; None for learned constants.
     """
 
-    def __init__(self, network: NetworkSettings, inputs: int, outputs: int, resample: Resample = "none") -> None:
+    def __init__(
+        self,
+        network: NetworkSettings,
+        inputs: int,
+        outputs: int,
+        resample: Resample = "none",
+        condition: ConditionSpec | None = None,
+    ) -> None:
         super().__init__()
         gain = ACTIVATION_GAIN[network.activation]
         self.resample = resample
@@ -60,16 +70,16 @@ class ResidualBlock(nn.Module):
             second = upsampling_layer(network, middle, outputs, gain=0)
         else:
             second = Conv(middle, outputs, gain=0)
-        self.branch = nn.Sequential(
-            *norm_and_activation(network.norm, network.activation, inputs),
+        self.branch = Stages(
+            *norm_and_activation(network.norm, network.activation, inputs, condition=condition),
             first,
-            *norm_and_activation(network.norm, network.activation, middle),
+            *norm_and_activation(network.norm, network.activation, middle, condition=condition),
             second,
         )
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """[B, inputs, H, W] to [B, outputs, H', W']."""
-        return self._skip(x) + self.branch(x)
+        return self._skip(x) + self.branch(x, condition)
 
     def _skip(self, x: Tensor) -> Tensor:
         match self.resample:
@@ -82,7 +92,7 @@ class ResidualBlock(nn.Module):
                 return double_bilinear(x) if self.bilinear else double_nearest(x)
 
 
-def residual_encoder_stages(network: NetworkSettings, plan: StagePlan, channels: int) -> nn.Sequential:
+def residual_encoder_stages(network: NetworkSettings, plan: StagePlan, channels: int) -> Stages:
     """Pictures [B, channels, H, W] to features [B, stage_channels[-1], h, w]; a stage halves, then has its blocks."""
     first, *rest = stage_channels(network, plan)
     stages: list[nn.Module] = [first_layer(network, plan, channels, first, bias=True)]
@@ -92,16 +102,21 @@ def residual_encoder_stages(network: NetworkSettings, plan: StagePlan, channels:
         stages.append(ResidualBlock(network, inputs, outputs, "down"))
         stages += [ResidualBlock(network, outputs, outputs) for _ in range(network.blocks - 1)]
         inputs = outputs
-    return nn.Sequential(*stages, *norm_and_activation(network.norm, network.activation, inputs))
+    return Stages(*stages, *norm_and_activation(network.norm, network.activation, inputs, dropout=network.dropout))
 
 
-def residual_decoder_stages(network: NetworkSettings, plan: StagePlan, channels: int) -> nn.Sequential:
-    """Features [B, stage_channels[-1], h, w] to raw pictures [B, channels, H, W]; a stage's last block doubles."""
+def residual_decoder_stages(
+    network: NetworkSettings, plan: StagePlan, channels: int, condition: ConditionSpec | None = None
+) -> Stages:
+    """Features [B, stage_channels[-1], h, w] to raw pictures [B, channels, H, W]; a stage's last block doubles.
+
+    Where `condition` is given, it sets gain and shift of every normalisation.
+    """
     fine = stage_channels(network, plan)[0]
     stages: list[nn.Module] = []
     for inputs, outputs in doublings(network, plan):
-        stages += [ResidualBlock(network, inputs, inputs) for _ in range(network.blocks - 1)]
-        stages.append(ResidualBlock(network, inputs, outputs, "up"))
-    stages += [ResidualBlock(network, fine, fine) for _ in range(network.blocks)]
-    stages += norm_and_activation(network.norm, network.activation, fine)
-    return nn.Sequential(*stages, last_layer(network, plan, fine, channels))
+        stages += [ResidualBlock(network, inputs, inputs, condition=condition) for _ in range(network.blocks - 1)]
+        stages.append(ResidualBlock(network, inputs, outputs, "up", condition))
+    stages += [ResidualBlock(network, fine, fine, condition=condition) for _ in range(network.blocks)]
+    stages += norm_and_activation(network.norm, network.activation, fine, condition=condition)
+    return Stages(*stages, last_layer(network, plan, fine, channels))

@@ -60,8 +60,11 @@ class ConsoleObserver:
 def data_summary(images: ImageSet) -> list[str]:
     """What was opened and what is wrong with it, in a few lines."""
     report, (channels, height, width) = images.report, images.spec.shape
-    kind = {1: "grey", 3: "RGB", 4: "RGBA"}[channels]
-    lines = [f"{len(images):,} pictures from {report.source}: {height} x {width} pixels, {kind}"]
+    if images.spec.points:
+        lines = [f"{len(images):,} points from {report.source}: {report.policy[1]}"]
+    else:
+        kind = {1: "grey", 3: "RGB", 4: "RGBA"}[channels]
+        lines = [f"{len(images):,} pictures from {report.source}: {height} x {width} pixels, {kind}"]
     if report.n_skipped:
         named = ", ".join(skipped.file for skipped in report.skipped[:3])
         lines.append(f"{report.n_skipped} files skipped: {named}{', ...' if report.n_skipped > 3 else ''}")

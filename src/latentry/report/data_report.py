@@ -33,7 +33,11 @@ def render_report(report: Report) -> Group:
 
 
 def _overview(report: Report) -> Table:
-    table = _table(f"{report.source}: {report.n_images:,} pictures")
+    table = _table(f"{report.source}: {report.n_images:,} {'points' if report.points else 'pictures'}")
+    if report.points:  # no sizes, no colours
+        table.add_row("policy", "\n".join(report.policy))
+        table.add_row("fingerprint", report.fingerprint[:16])
+        return table
     table.add_row("as trained on", f"{report.width} x {report.height}, {_COLOURS[report.channels]}")
     sizes = [f"{s.width} x {s.height} ({s.n_images:,})" for s in report.sizes]
     table.add_row("sizes found", _some(sizes))

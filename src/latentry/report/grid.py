@@ -12,6 +12,7 @@ from PIL import Image
 
 from latentry.errors import InputError
 from latentry.files import write_file
+from latentry.report.scatter import draw_points
 
 if TYPE_CHECKING:
     from latentry.settings.config import Config
@@ -23,12 +24,14 @@ _SMALLEST_SIDE_PX = 48  # smaller pictures are enlarged by a whole factor, so th
 
 
 def tile(images: np.ndarray, columns: int | None = None) -> np.ndarray:
-    """One picture of all, uint8 [C, H', W'], row by row on white.
+    """One picture of all, uint8 [C, H', W'], row by row on white; of points, a scatter plot.
 
     Args:
-        images: uint8 [n, C, H, W], at least one.
+        images: uint8 [n, C, H, W], or float32 points [n, 2, 1, 1]; at least one.
         columns: pictures in a row; None for about twice as wide as high.
     """
+    if _are_points(images):
+        return draw_points(images.reshape(-1, 2))
     n, channels, height, width = images.shape
     columns = columns or min(n, math.ceil(math.sqrt(2 * n)))
     zoom = max(1, math.ceil(_SMALLEST_SIDE_PX / min(height, width)))
@@ -44,13 +47,23 @@ def tile(images: np.ndarray, columns: int | None = None) -> np.ndarray:
 
 
 def pairs(reals: np.ndarray, reconstructions: np.ndarray, columns: int = 8) -> np.ndarray:
-    """Rows of pictures, each above the row of its reconstructions; uint8 [C, H', W']."""
+    """Rows of pictures, each above the row of its reconstructions; uint8 [C, H', W'].
+
+    Of points, which may differ in number, a scatter plot with the reals below.
+    """
+    if _are_points(reals):
+        return draw_points(reconstructions.reshape(-1, 2), reals.reshape(-1, 2))
     rows = []
     for start in range(0, len(reals), columns):
         for part in (reals[start : start + columns], reconstructions[start : start + columns]):
             filler = np.full((columns - len(part), *part.shape[1:]), 255, np.uint8)
             rows.append(np.concatenate([part, filler]))
     return tile(np.concatenate(rows), columns)
+
+
+def _are_points(images: np.ndarray) -> bool:
+    """Whether these are points of a toy world: pictures on disk and on show are uint8."""
+    return images.dtype == np.float32 and images.shape[1:] == (2, 1, 1)
 
 
 def to_png(picture: np.ndarray) -> bytes:
@@ -86,8 +99,10 @@ def save_picture(path: Path, picture: np.ndarray) -> None:
 def save_pictures(path: Path, images: np.ndarray, names: list[str], columns: int | None = None) -> Path:
     """Write pictures, uint8 [n, C, H, W], as one grid (.png, .jpg), their pixels (.npy), or one PNG each in a folder.
 
+    Points, float32 [n, 2, 1, 1], become one scatter plot or their coordinates.
+
     Raises:
-        InputError: another ending, or it cannot be written.
+        InputError: another ending, a folder for points, or it cannot be written.
     """
     if path.suffix.lower() == ".npy":
         buffer = io.BytesIO()
@@ -95,6 +110,11 @@ def save_pictures(path: Path, images: np.ndarray, names: list[str], columns: int
         write_file(path, buffer.getvalue())
     elif path.suffix:
         save_picture(path, tile(images, columns))
+    elif _are_points(images):
+        raise InputError(
+            f"cannot write points as pictures in a folder ({path}): each is one place of the plane; "
+            "end -o in .png for a scatter plot of all, or in .npy for their coordinates"
+        )
     else:
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -125,8 +145,11 @@ class GridWriter:
         if not (self._samples / "reals.png").exists():
             save_png(self._samples / "reals.png", tile(pictures.reals))
         if pictures.samples is not None:
-            save_png(self._samples / name, tile(pictures.samples))
-        save_png(self._samples / f"reconstructions-{name}", pairs(pictures.reals, pictures.reconstructions))
+            points = _are_points(pictures.samples)  # over the data, within the same limits all run
+            shown = pairs(pictures.reals, pictures.samples) if points else tile(pictures.samples)
+            save_png(self._samples / name, shown)
+        if pictures.reconstructions is not None:
+            save_png(self._samples / f"reconstructions-{name}", pairs(pictures.reals, pictures.reconstructions))
 
     def ended(self) -> None:
         """Nothing to close."""

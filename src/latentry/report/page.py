@@ -46,7 +46,7 @@ def write_page(run: Run) -> Path:
         _figure(_newest(run.samples, "reconstructions-*.png"), "Reconstructions", _RECONSTRUCTIONS),
         _figure(run.samples / "reals.png", "Real pictures", "From the same data set."),
         f'<h2>Training</h2><div class="plots">{_plots(log)}</div>' if len(log) > 1 else "",
-        _figure(run.samples / "final-prior.png", "Samples from the model's own prior", _PRIOR) if model else "",
+        _figure(run.samples / "final-prior.png", "Samples from the model's own prior", _PRIOR) if _fitted(model) else "",
         f"<h2>Data</h2>{_table(_flatten(data))}",
         f"<h2>Settings</h2>{_settings(config.to_json())}",
         f"<h2>Again</h2><pre>latentry sample {html.escape(str(run.path))} --seeds 0-63 -o samples.png</pre>",
@@ -70,7 +70,7 @@ def _facts(data: dict[str, Any], log: list[dict[str, Any]], model: dict[str, Any
     terms: dict[str, Any] = last.get("held_out") or last.get("train") or {}
     image = data["image"]
     facts = {
-        "picture": f"{image['height']} x {image['width']} x {image['channels']}",
+        "picture": "a point" if image["points"] else f"{image['height']} x {image['width']} x {image['channels']}",
         "training pictures": f"{data['n_train']:,}",
         "images seen": f"{last.get('images', 0):,}",
         "seconds": f"{last.get('seconds', 0):,.0f}",
@@ -86,8 +86,15 @@ def _sampler_sentence(model: dict[str, Any] | None) -> str:
     if model is None:
         return "From the model's own prior."
     scores = model["sampler"]["held_out_log_likelihood"]
+    if not scores:
+        return "Latents drawn from the model's own prior."
     ranked = ", ".join(f"{name} {score:,.1f}" for name, score in sorted(scores.items(), key=lambda s: -s[1]))
     return f"Latents drawn from: {model['sampler']['chosen']}. Held-out log-likelihood of latents, nats: {ranked}."
+
+
+def _fitted(model: dict[str, Any] | None) -> bool:
+    """Whether the samples come from a fitted sampler, so that those of the own prior are worth showing."""
+    return model is not None and model["sampler"]["chosen"] != "prior"
 
 
 def _figure(path: Path | None, title: str, caption: str) -> str:
@@ -118,10 +125,11 @@ def _plots(log: list[dict[str, Any]]) -> str:
     images = [record["images"] for record in log]
     for axis, name in zip(axes, names, strict=False):
         axis.plot(images, [record["train"][name] for record in log], label="training", color="#9ca3af")
-        if log[-1]["held_out"]:
+        if name in (log[-1]["held_out"] or {}):
             axis.plot(images, [record["held_out"][name] for record in log], label="held out", color="#2563eb")
-        axis.set(title=f"{name.replace('_', ' ')} (nats per image)", xlabel="images seen")
-        axis.legend(frameon=False)
+            axis.legend(frameon=False)
+        unit = " (nats per image)" if name in _IN_NATS else ""
+        axis.set(title=f"{name.replace('_', ' ')}{unit}", xlabel="images seen")
     if last_kl is not None:
         axes[len(names)].bar(range(len(last_kl)), sorted(last_kl, reverse=True), color="#2563eb")
         axes[len(names)].set(title="KL of each dimension (nats), ranked", xlabel="rank")
@@ -133,6 +141,9 @@ def _plots(log: list[dict[str, Any]]) -> str:
     figure.savefig(buffer, format="svg")
     svg = buffer.getvalue().decode()
     return svg[svg.index("<svg") :]
+
+
+_IN_NATS = ("loss", "reconstruction", "kl", "total_correlation", "commitment", "prior_nll")
 
 
 def _flatten(record: dict[str, Any], prefix: str = "") -> dict[str, Any]:

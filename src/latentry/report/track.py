@@ -118,8 +118,12 @@ def trackers(names: tuple[Literal["tensorboard", "wandb", "mlflow"], ...]) -> li
 
 def grids(pictures: Pictures) -> dict[str, Any]:
     """A tick's pictures as grids, uint8 [C, H', W'], by name."""
-    shown = {"reconstructions": pairs(pictures.reals, pictures.reconstructions)}
-    return shown if pictures.samples is None else {**shown, "samples": tile(pictures.samples)}
+    shown = {}
+    if pictures.reconstructions is not None:
+        shown["reconstructions"] = pairs(pictures.reals, pictures.reconstructions)
+    if pictures.samples is not None:
+        shown["samples"] = tile(pictures.samples)
+    return shown
 
 
 def _require(module: str, package: str) -> ModuleType:

@@ -9,14 +9,29 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar, get_args, get_origin
 
 from latentry.errors import InputError, unknown_name
+from latentry.settings.condition import ConditionSettings
 from latentry.settings.data import DataSettings
-from latentry.settings.models import AutoencoderSettings, ModelSettings, SamplerSettings, VAESettings
+from latentry.settings.gan import AugmentSettings, CriticSettings, GANSettings, check_game
+from latentry.settings.models import AutoencoderSettings, SamplerSettings, VAESettings
 from latentry.settings.network import NetworkSettings
 from latentry.settings.training import TrainingSettings
 
 FORMAT = 1
 LENGTHS = ("budget", "images", "epochs")  # how long to train, said in one of three ways
-FAMILIES: dict[str, type[ModelSettings]] = {"autoencoder": AutoencoderSettings, "vae": VAESettings}
+ModelSettings = AutoencoderSettings | VAESettings | GANSettings
+FAMILIES: dict[str, type[ModelSettings]] = {"autoencoder": AutoencoderSettings, "vae": VAESettings, "gan": GANSettings}
+_OTHERS = {  # groups of settings that a family reads beside model, network, data and training
+    "autoencoder": ("sampler",),
+    "vae": ("condition", "sampler"),
+    "gan": ("critic", "condition", "augment"),
+}
+
+_OTHER_TYPES: dict[str, type[Any]] = {
+    "critic": CriticSettings,
+    "condition": ConditionSettings,
+    "augment": AugmentSettings,
+    "sampler": SamplerSettings,
+}
 
 T = TypeVar("T")
 
@@ -28,9 +43,30 @@ class Config:
     recipe: str
     model: ModelSettings
     network: NetworkSettings = field(default_factory=NetworkSettings)
+    critic: CriticSettings = field(default_factory=CriticSettings)
+    condition: ConditionSettings = field(default_factory=ConditionSettings)
+    augment: AugmentSettings = field(default_factory=AugmentSettings)
     sampler: SamplerSettings = field(default_factory=SamplerSettings)
     data: DataSettings = field(default_factory=DataSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
+
+    def __post_init__(self) -> None:
+        """Refuse groups that do not go together."""
+        if isinstance(self.model, GANSettings):
+            check_game(self.model, self.critic, self.augment, self.training.batch, self.condition.condition)
+        if self.condition.condition == "none":
+            return
+        if self.condition.condition_by == "norm" and self.network.norm == "none":
+            raise InputError(
+                "condition-by=norm sets the gain of normalisation layers; it needs norm=batch or norm=group"
+            )
+        if isinstance(self.model, VAESettings) and self.model.prior == "vamp":
+            raise InputError("prior=vamp encodes pseudo-inputs, which have no condition; use prior=normal")
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The groups of settings that this family reads."""
+        return ("model", "network", *_OTHERS[self.family], "data", "training")
 
     @property
     def family(self) -> str:
@@ -39,7 +75,7 @@ class Config:
 
     def to_json(self) -> dict[str, Any]:
         """Every setting, resolved, as JSON values."""
-        groups = {name: dataclasses.asdict(getattr(self, name)) for name in _GROUPS}
+        groups = {name: dataclasses.asdict(getattr(self, name)) for name in self.groups}
         return {"format": FORMAT, "recipe": self.recipe, "family": self.family, **groups}
 
     def with_settings(self, **settings: Any) -> Config:
@@ -52,7 +88,7 @@ class Config:
         """
         if given := [name for name in LENGTHS if settings.get(name) is not None]:
             settings = {**{name: None for name in LENGTHS if name not in given}, **settings}
-        owners = {f.name: group for group in _GROUPS for f in dataclasses.fields(getattr(self, group))}
+        owners = {f.name: group for group in self.groups for f in dataclasses.fields(getattr(self, group))}
         changes: dict[str, dict[str, Any]] = {}
         for name, value in settings.items():
             if name not in owners:
@@ -60,9 +96,6 @@ class Config:
             changes.setdefault(owners[name], {})[name] = value
         replaced = {group: _replace_checked(getattr(self, group), values) for group, values in changes.items()}
         return dataclasses.replace(self, **replaced)
-
-
-_GROUPS = ("model", "network", "sampler", "data", "training")
 
 
 def config_from_json(record: dict[str, Any]) -> Config:
@@ -80,12 +113,12 @@ def config_from_json(record: dict[str, Any]) -> Config:
     recipe = record.pop("recipe", None)
     if not isinstance(recipe, str):
         raise InputError(f"config has recipe {recipe!r}; it must be a name")
-    types_of_groups = {
+    types_of_groups: dict[str, Any] = {
         "model": FAMILIES[family],
         "network": NetworkSettings,
-        "sampler": SamplerSettings,
         "data": DataSettings,
         "training": TrainingSettings,
+        **{name: _OTHER_TYPES[name] for name in _OTHERS[family]},
     }
     for key in record:
         if key not in types_of_groups:

@@ -10,6 +10,8 @@ from latentry.errors import InputError, unknown_name
 
 Channels = Literal["auto", "grey", "rgb", "rgba"]
 Fit = Literal["crop", "pad", "stretch"]
+Flip = Literal["auto", "yes", "no"]
+SMALL_DATA = 2000  # pictures; below, a generator can learn them by heart in minutes
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class DataSettings:
     """The pictures: where they are, what size and channels they get, and how many are held out."""
 
     data: str = "faces"
-    """faces, digits or shapes; a folder, zip, IDX, .npy, .npz or parquet; or hf:OWNER/NAME[:SPLIT]."""
+    """faces, digits, shapes, ring, grid; a folder, zip, IDX, npy, npz, parquet; hf:OWNER/NAME[:SPLIT]; stacked:digits."""
     size: str | int | None = None
     """side in pixels, such as 64, or HEIGHTxWIDTH, such as 64x48; None keeps a common size of up to 128, else 64."""
     channels: Channels = "auto"
@@ -27,6 +29,9 @@ class DataSettings:
     holdout: float = 0.05
     """share of the pictures that is held out to score on; not read where the data bring their own split."""
 
+    flip: Flip = "auto"
+    """mirror training pictures at random; auto does below 2,000 pictures that look no different mirrored."""
+
     def __post_init__(self) -> None:
         """Refuse values outside their range."""
         if not self.data:
@@ -35,6 +40,8 @@ class DataSettings:
             raise unknown_name("channels", self.channels, get_args(Channels))
         if self.fit not in get_args(Fit):
             raise unknown_name("fit", self.fit, get_args(Fit))
+        if self.flip not in get_args(Flip):
+            raise unknown_name("flip", self.flip, get_args(Flip))
         if not 0 <= self.holdout < 1:
             raise InputError(f"holdout (={self.holdout}) is a share of the pictures, at least 0 and below 1")
         _ = self.size_px  # refuse a size that cannot be read

@@ -123,9 +123,6 @@ class VAESettings:
             raise InputError("free-bits needs the KL of each dimension, which prior=vamp does not have; leave it at 0")
 
 
-ModelSettings = AutoencoderSettings | VAESettings
-
-
 def _check_latent(latent: int) -> None:
     if latent < 1:
         raise InputError(f"latent (={latent}) must be at least 1")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+ConditionKind = Literal["class", "attributes", "numbers"]
 
 
 @dataclass(frozen=True)
@@ -12,6 +15,7 @@ class ImageSpec:
     channels: int
     height: int
     width: int
+    points: bool = False  # a toy world: 2 channels of one pixel hold a point of the plane in its own coordinates
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -34,7 +38,22 @@ class LatentSpec:
 
 @dataclass(frozen=True)
 class ConditionSpec:
-    """What a conditional model is conditioned on: `kind` is "class", "attributes" or "numbers"."""
+    """What a conditional model is conditioned on, and how that becomes a vector.
 
-    kind: str
+    A class is one-hot, an attribute +1 or -1, a number its distance from `centre` in units of `spread`.
+    """
+
+    kind: ConditionKind
     names: tuple[str, ...]
+    centre: tuple[float, ...] = ()  # of the numbers in the data; empty for the other kinds
+    spread: tuple[float, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Numbers in a condition vector, K."""
+        return len(self.names)
+
+    @property
+    def energy(self) -> float:
+        """The squared length that a condition vector has, on average."""
+        return 1.0 if self.kind == "class" else float(self.size)

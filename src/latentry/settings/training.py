@@ -50,16 +50,22 @@ class TrainingSettings:
     """auto (cuda, then mps, then cpu), cpu, cuda, cuda:1, mps."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """arithmetic of the networks; losses and optimiser stay in float32."""
+    optimiser: Literal["adam", "rmsprop", "sgd"] = "adam"
+    """how weights follow their gradients; rmsprop is the first WGAN's, sgd has no memory."""
     lr: float = 2e-3
-    """learning rate of Adam after warm-up."""
+    """learning rate after warm-up."""
     adam_beta1: float = 0.9
     """decay of Adam's mean of gradients."""
     adam_beta2: float = 0.999
-    """decay of Adam's mean of squared gradients."""
+    """decay of Adam's mean of squared gradients (rmsprop's too)."""
+    adam_beta2_end: float | None = None
+    """what that decay becomes by the end of the run, along a cosine; None keeps it."""
     weight_decay: float = 0.0
     """decoupled weight decay (AdamW), per step and unit of learning rate."""
     schedule: Literal["constant", "cosine", "linear", "step"] = "cosine"
-    """learning rate over the run: constant, to 0 along a cosine or a line, or times step-factor at each step-at."""
+    """learning rate over the run: constant, down along a cosine or a line, or times step-factor at each step-at."""
+    lr_end: float = 0.0
+    """schedule=cosine or linear: share of the learning rate that is left at the end."""
     step_at: tuple[float, ...] = (0.5, 0.75)
     """schedule=step: shares of the run at which the learning rate drops."""
     step_factor: float = 0.1
@@ -101,9 +107,11 @@ class TrainingSettings:
             raise InputError(f"seed (={self.seed}) must be from 0 to 2**63 - 1")
         if not 0 < self.lr < math.inf:
             raise InputError(f"lr (={self.lr}) must be above 0")
-        for name in ("adam_beta1", "adam_beta2", "warmup"):
-            if not 0 <= getattr(self, name) < 1:
-                raise InputError(f"{name.replace('_', '-')} (={getattr(self, name)}) must be at least 0 and below 1")
+        for name in ("adam_beta1", "adam_beta2", "adam_beta2_end", "warmup"):
+            if (value := getattr(self, name)) is not None and not 0 <= value < 1:
+                raise InputError(f"{name.replace('_', '-')} (={value}) must be at least 0 and below 1")
+        if not 0 <= self.lr_end <= 1:
+            raise InputError(f"lr-end (={self.lr_end}) is a share of the learning rate, from 0 to 1")
         if self.clip is not None and not self.clip > 0:
             raise InputError(f"clip (={self.clip}) must be above 0, or None")
         if any(not 0 < at < 1 for at in self.step_at):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -48,23 +47,24 @@ def finish_run(
     restore_module("ema", model, tensors)
     model.eval()
     seed = config.training.seed
-    n = int(np.clip(state["images"] // 4, *_N_LATENTS))  # encoding must not take longer than the training before it
-    z = _latents(model, train, n, rng_for(seed, "latents", "train", device=train.device))
-    if len(held_out):
-        z_held_out = _latents(model, held_out, n, rng_for(seed, "latents", "held-out", device=train.device))
-    else:
-        kept = torch.arange(len(z)) % 5 > 0
-        z, z_held_out = (z[kept], z[~kept]) if len(z) >= 10 else (z, z)
-    if config.sampler.sampler != "prior" and len(z) > 1:
-        with torch.enable_grad():
-            fit_samplers(
-                model.samplers,
-                z,
-                z_held_out,
-                _shortened(config.sampler, state["images"]),
-                own_log_prob=model.log_prior,
-                seed=derive_seed(seed, "samplers"),
-            )
+    if model.encode_sample is not None and "sampler" in config.groups and config.sampler.sampler != "prior":
+        n = int(np.clip(state["images"] // 4, *_N_LATENTS))  # encoding must not take longer than the training before
+        z = _latents(model, train, n, rng_for(seed, "latents", "train", device=train.device))
+        if len(held_out):
+            z_held_out = _latents(model, held_out, n, rng_for(seed, "latents", "held-out", device=train.device))
+        else:
+            kept = torch.arange(len(z)) % 5 > 0
+            z, z_held_out = (z[kept], z[~kept]) if len(z) >= 10 else (z, z)
+        if len(z) > 1:
+            with torch.enable_grad():
+                fit_samplers(
+                    model.samplers,
+                    z,
+                    z_held_out,
+                    _shortened(config.sampler, state["images"]),
+                    own_log_prob=model.log_prior,
+                    seed=derive_seed(seed, "samplers"),
+                )
     save_model(run.model, model, config, {**facts, "images": state["images"], "held_out_loss": state["score"]})
 
 
@@ -77,5 +77,7 @@ def _shortened(settings: SamplerSettings, images: int) -> SamplerSettings:
 def _latents(model: Model, stream: PictureStream, n: int, rng: torch.Generator) -> Tensor:
     """One latent a picture, drawn where encoding is random, [N, D], of at most `n` pictures."""
     n = min(len(stream), n)
-    encode: Callable[[Tensor, torch.Generator], Tensor] = model.encode_sample
-    return torch.cat([encode(stream.take(rows).x, rng) for rows in np.array_split(np.arange(n), -(-n // _BATCH))])
+    encode = model.encode_sample
+    assert encode is not None
+    batches = [stream.take(rows) for rows in np.array_split(np.arange(n), -(-n // _BATCH))]
+    return torch.cat([encode(batch.x, rng, batch.condition) for batch in batches])

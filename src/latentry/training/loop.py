@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from latentry.data import to_uint8
+from latentry.data import to_stored
 from latentry.losses import active_units
 from latentry.models.contract import Method
 from latentry.settings.config import Config
@@ -32,11 +32,12 @@ from latentry.training.interrupt import StopRequest
 from latentry.training.observer import Observer, Pace, Pictures
 from latentry.training.rng import rng_for
 from latentry.training.run import Run
-from latentry.training.schedule import lr_factor, set_lr
+from latentry.training.schedule import set_pace
 from latentry.training.stream import PictureStream
 from latentry.training.terms import TermSums, non_finite_error
 
 N_SHOWN = 32  # pictures in the grids
+N_POINTS_SHOWN = 2500  # points of a toy world in its scatter plots
 _N_SCORED = 100, 2000  # held-out pictures scored at a tick, at least and at most
 _SCORED_SHARE = 8  # of the images trained on between ticks, one in so many is scored: a few percent of the time
 _SCORE_BATCH = 100
@@ -71,8 +72,9 @@ class Loop:
     def __post_init__(self) -> None:
         """Prepare what the settings ask for."""
         self.training = self.config.training
-        self.ema = EMA(self.method.module)
+        self.ema = EMA(self.method.model)
         self._sums = TermSums()
+        self._n_shown = N_POINTS_SHOWN if self.train.points else N_SHOWN
         self._saved_at = time.monotonic()
 
     def resume(self, checkpoint: Path) -> None:
@@ -128,15 +130,16 @@ class Loop:
     def _step(self, progress: float) -> None:
         settings, at = self.training, self.at
         device = self.train.device
-        set_lr(self.method.optimisers, settings.lr * lr_factor(settings, progress))
-        batch = self.train.step(at.step, settings.batch, settings.seed)
+        set_pace(self.method.optimisers, settings, progress)
+        pictures = settings.batch * self.method.batches
+        batch = self.train.step(at.step, pictures, settings.seed)
         rng = rng_for(settings.seed, "step", at.step, 0, device=device)
         with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
             self._sums.add(self.method.step(batch, rng, progress))
         at.step += 1
-        at.images += settings.batch
+        at.images += pictures
         if settings.ema is not None:
-            self.ema.update(ema_decay(settings.batch, parse_count(settings.ema), at.images))
+            self.ema.update(ema_decay(pictures, parse_count(settings.ema), at.images))
         if at.step % _FINITE_EVERY == 0:
             self._check_finite()
 
@@ -165,7 +168,7 @@ class Loop:
             "epoch": round(self.at.images / len(self.train), 3),
             "seconds": round(self.at.seconds, 3),
             "images_per_sec": round(rate, 1),
-            "lr": next(iter(self.method.optimisers.values())).param_groups[0]["lr"],
+            "lr": {name: optimiser.param_groups[0]["lr"] for name, optimiser in self.method.optimisers.items()},
             "train": self._sums.take(),
             "held_out": held_out,
         }
@@ -175,7 +178,7 @@ class Loop:
             observer.ticked(record, pictures)
         ticks, wanted = self.training.ticks, min(self.training.checkpoints, self.training.ticks)
         if self.at.tick * wanted // ticks > (self.at.tick - 1) * wanted // ticks:
-            self.save(score=held_out["loss"] if held_out is not None else None)
+            self.save(score=held_out.get("loss") if held_out is not None else None)
 
     def _score_held_out(self) -> dict[str, Any] | None:
         """The method's terms on held-out pictures, with the averaged weights; None where none are held out."""
@@ -189,21 +192,28 @@ class Loop:
             for name, value in self.method.score(self.ema.module, self.held_out.take(rows), rng).items():
                 parts.setdefault(name, []).append(value)
         whole = {name: torch.cat(values) for name, values in parts.items()}
-        units = active_units(whole.pop("mu"))
+        mu = whole.pop("mu", None)
         means = {name: value.double().mean(dim=0).tolist() for name, value in whole.items()}
-        return {**means, "active_units": int(units.sum())}
+        return means if mu is None else {**means, "active_units": int(active_units(mu).sum())}
 
     def _show(self) -> Pictures:
         """Samples of latents, and reconstructions of pictures, that stay the same all run."""
         model: Any = self.ema.module
         source = self.held_out if len(self.held_out) else self.train
-        reals = source.take(np.arange(min(N_SHOWN, len(source)))).x
-        samples = None
+        reals, told = source.take(np.arange(min(self._n_shown, len(source))))
+
+        def shown(x: Tensor) -> np.ndarray:
+            return to_stored(x, model.image).cpu().numpy()
+
+        samples = reconstructions = None
         if model.own_prior is not None:
             rng = rng_for(self.training.seed, "shown", device=self.train.device)
-            samples = to_uint8(model.decode(model.own_prior(N_SHOWN, rng=rng))).cpu().numpy()
-        reconstructions = to_uint8(model.decode(model.encode(reals)))
-        return Pictures(samples, to_uint8(reals).cpu().numpy(), reconstructions.cpu().numpy())
+            wanted = None if model.conditions is None else model.conditions.draw(self._n_shown, rng=rng)
+            z = model.own_prior(self._n_shown, rng=rng, condition=wanted)
+            samples = shown(model.decode(z, wanted))
+        if model.encode is not None:
+            reconstructions = shown(model.decode(model.encode(reals, told), told))
+        return Pictures(samples, shown(reals), reconstructions)
 
     def _check_finite(self) -> None:
         if terms := self._sums.not_finite():

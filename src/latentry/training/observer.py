@@ -27,7 +27,7 @@ class Pictures:
 
     samples: np.ndarray | None  # of latents that stay the same all run; None where nothing can be sampled yet
     reals: np.ndarray  # the same pictures all run, held out where the set allows
-    reconstructions: np.ndarray
+    reconstructions: np.ndarray | None  # None where the model does not encode
 
 
 class Observer(Protocol):

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from latentry.data import ImageSet, batch_indices, to_float
 from latentry.models.contract import Batch
+from latentry.training.rng import derive_seed
 
 
 class PictureStream:
@@ -20,12 +21,24 @@ class PictureStream:
         images: the set.
         rows: which of its pictures, int64 [N].
         device: where batches are wanted.
+        conditions: what the model is told of each picture of the set, float32 [len(images), K]; None for nothing.
+        flip: whether the pictures of a step are mirrored, each with probability one half.
     """
 
-    def __init__(self, images: ImageSet, rows: np.ndarray, device: torch.device) -> None:
-        self.rows, self.device = rows, device
+    def __init__(
+        self,
+        images: ImageSet,
+        rows: np.ndarray,
+        device: torch.device,
+        conditions: np.ndarray | None = None,
+        *,
+        flip: bool = False,
+    ) -> None:
+        self.rows, self.device, self.flip = rows, device, flip
         self._host = images.images
+        self.points = images.spec.points
         self._resident: Tensor | None = None
+        self._conditions = None if conditions is None else torch.from_numpy(conditions[rows]).to(device)
         if device.type == "cuda" and self._host[:1].nbytes * len(rows) < torch.cuda.mem_get_info(device)[0] / 3:
             self._resident = torch.from_numpy(self._host[rows]).to(device)
 
@@ -34,12 +47,18 @@ class PictureStream:
 
     def step(self, step: int, batch: int, seed: int) -> Batch:
         """The batch of training step `step`, pictures in [-1, 1], [batch, C, H, W]."""
-        return self.take(batch_indices(len(self), batch, seed=seed, step=step))
+        taken = self.take(batch_indices(len(self), batch, seed=seed, step=step))
+        if not self.flip:
+            return taken
+        drawn = np.random.default_rng(derive_seed(seed, "flip", step)).random(batch) < 0.5
+        mirrored = torch.from_numpy(drawn).to(self.device)[:, None, None, None]
+        return Batch(torch.where(mirrored, taken.x.flip(3), taken.x), taken.condition)
 
     def take(self, which: np.ndarray) -> Batch:
-        """The pictures at positions `which` among the stream's own, in [-1, 1]."""
+        """The pictures at positions `which` among the stream's own, in [-1, 1], with their conditions."""
         if self._resident is not None:
             pictures = self._resident[torch.from_numpy(which).to(self.device)]
         else:
             pictures = torch.from_numpy(self._host[self.rows[which]]).to(self.device)
-        return Batch(to_float(pictures))
+        told = None if self._conditions is None else self._conditions[torch.from_numpy(which).to(self.device)]
+        return Batch(to_float(pictures), told)

@@ -1,0 +1,1 @@
+"""How good generated pictures are: mathematics on features and points, and the protocol that every number carries."""

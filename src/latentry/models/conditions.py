@@ -1,0 +1,97 @@
+"""The conditions that a model knows: what they are called, how they become vectors, and which ones its data have.
+
+Letters: n conditions, K numbers in a condition vector, M examples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from latentry.errors import InputError, unknown_name
+from latentry.settings.specs import ConditionSpec
+
+N_EXAMPLES = 1000  # condition vectors of training pictures that travel with a model
+
+
+class Conditions(nn.Module):
+    """Condition vectors of a model's data, to draw from where nothing is asked for.
+
+    Args:
+        spec: what the model is told.
+    """
+
+    def __init__(self, spec: ConditionSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.examples: Tensor
+        self.register_buffer("examples", torch.zeros(N_EXAMPLES, spec.size))
+
+    def draw(self, n: int, *, rng: torch.Generator) -> Tensor:
+        """Conditions [n, K], as often as the data have them."""
+        return self.examples[torch.randint(N_EXAMPLES, (n,), generator=rng, device=rng.device)]
+
+    def apply_wish(self, drawn: Tensor, wish: Wish) -> Tensor:
+        """Conditions [n, K] with what is wished for in place of what was drawn."""
+        columns, values = wish.against(self.spec)
+        changed = drawn.clone()
+        changed[:, columns] = torch.tensor(values, dtype=drawn.dtype, device=drawn.device)
+        return changed
+
+
+class Wish:
+    """What pictures are asked for, in the data's own names and units.
+
+    Args:
+        class_name: a class.
+        attributes: yes (1) or no (0), or between, by attribute.
+        numbers: by name, in the data's own units.
+    """
+
+    def __init__(
+        self,
+        class_name: str | None = None,
+        attributes: Mapping[str, float] | None = None,
+        numbers: Mapping[str, float] | None = None,
+    ) -> None:
+        self.class_name, self.attributes, self.numbers = class_name, attributes or {}, numbers or {}
+
+    def __bool__(self) -> bool:
+        return self.class_name is not None or bool(self.attributes or self.numbers)
+
+    def against(self, spec: ConditionSpec | None) -> tuple[list[int], list[float]]:
+        """The columns of a condition vector that the wish sets, and their values.
+
+        Raises:
+            InputError: the model is told nothing of the kind, or knows no such name.
+        """
+        given = {"class": self.class_name is not None, "attributes": self.attributes, "numbers": self.numbers}
+        for kind, asked in given.items():
+            if asked and (spec is None or spec.kind != kind):
+                told = "nothing" if spec is None else f"{spec.kind}: {_few(spec.names)}"
+                raise InputError(f"{kind} was asked for, but this model is conditioned on {told}")
+        if spec is None:
+            return [], []
+        for name in (*self.attributes, *self.numbers, *([] if self.class_name is None else [self.class_name])):
+            if name not in spec.names:
+                raise unknown_name("class" if spec.kind == "class" else spec.kind.removesuffix("s"), name, spec.names)
+        if self.class_name is not None:
+            return list(range(spec.size)), [float(name == self.class_name) for name in spec.names]
+        if spec.kind == "attributes":
+            asked = {name: 2 * value - 1 for name, value in self.attributes.items()}
+        else:
+            place = {name: index for index, name in enumerate(spec.names)}
+            asked = {n: (v - spec.centre[place[n]]) / spec.spread[place[n]] for n, v in self.numbers.items()}
+        return [spec.names.index(name) for name in asked], list(asked.values())
+
+
+def tell(network: nn.Module, x: Tensor, condition: Tensor | None) -> Tensor:
+    """A network's output for x, which is given the condition [B, K] where there is one."""
+    output: Tensor = network(x) if condition is None else network(x, condition)
+    return output
+
+
+def _few(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

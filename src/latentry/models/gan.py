@@ -1,0 +1,320 @@
+"""The generative adversarial network and its family.
+
+    Goodfellow et al. 2014, "Generative adversarial nets" (arXiv:1406.2661): `loss=minimax`, `loss=non-saturating`.
+    Radford et al. 2015, "Unsupervised representation learning with deep convolutional GANs" (arXiv:1511.06434).
+    Mao et al. 2017, "Least squares GANs" (arXiv:1611.04076): `loss=least-squares`.
+    Arjovsky et al. 2017, "Wasserstein GAN" (arXiv:1701.07875): `loss=wasserstein constraint=clip`.
+    Gulrajani et al. 2017, "Improved training of Wasserstein GANs" (arXiv:1704.00028): `constraint=gradient-penalty`.
+    Kodali et al. 2017, "On convergence and stability of GANs" (arXiv:1705.07215): `constraint=dragan`.
+    Miyato et al. 2018, "Spectral normalization for GANs" (arXiv:1802.05957): `constraint=spectral`, `loss=hinge`.
+    Mescheder et al. 2018, "Which training methods for GANs do actually converge?" (arXiv:1801.04406): R1 and R2.
+    Lin et al. 2018, "PacGAN: the power of two samples in GANs" (arXiv:1712.04086): `packing`.
+    Mirza and Osindero 2014 (arXiv:1411.1784), Odena et al. 2017 (1610.09585), Miyato and Koyama 2018 (1802.05637):
+    `critic_condition=concatenation`, `auxiliary`, `projection`.
+    Huang et al. 2024, "The GAN is dead; long live the GAN!" (arXiv:2501.05441): `loss=relativistic constraint=r1-r2`.
+
+Differs from the papers in: what is sampled is an average of the generator's weights; real and generated pictures go
+through the critic together where no batch normalisation forbids it, which is the same function.
+
+Letters: B batch, C H W picture, D latent, K numbers in a condition, m packing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from latentry.losses.adversarial import ADVERSARIAL
+from latentry.losses.penalty import clip_weights, dragan_penalty, gradient_penalty, score_and_gradient, zero_centred
+from latentry.models.conditions import Conditions, tell
+from latentry.models.contract import Batch
+from latentry.models.optimise import along_cosine, build_optimiser, descend
+from latentry.models.sampler import Samplers
+from latentry.nn import Features, Linear, follow_spectra, use_rng
+from latentry.nn.augment import AdaptiveProbability, augment
+from latentry.settings.config import Config
+from latentry.settings.gan import GANSettings
+from latentry.settings.specs import ConditionSpec, ImageSpec, LatentSpec
+
+T = TypeVar("T")
+
+
+class GAN(nn.Module):
+    """The generator and its latent space: what is averaged, sampled and kept.
+
+    Args:
+        decoder: the generator, latents [B, D] to [B, C, H, W] before its last nonlinearity; called with the condition
+            [B, K] as well where there is one.
+        image: the size of the pictures.
+        settings: the choices that make up the variant.
+        condition: what the generator is told.
+    """
+
+    encode = None  # a generator alone finds no latent for a picture
+    encode_sample = None
+    log_prior = None
+
+    def __init__(
+        self, decoder: nn.Module, image: ImageSpec, settings: GANSettings, condition: ConditionSpec | None
+    ) -> None:
+        super().__init__()
+        self.image, self.latent, self.condition = image, LatentSpec((settings.latent,), "normal"), condition
+        self.decoder = decoder
+        self.bounded = settings.output == "tanh"
+        self.conditions = None if condition is None else Conditions(condition)
+        self.samplers = Samplers(settings.latent)
+
+    def prior(self, n: int, *, rng: torch.Generator) -> Tensor:
+        """Latents [n, D]."""
+        return self.samplers.draw(n, own=self.own_prior, rng=rng)
+
+    def own_prior(self, n: int, *, rng: torch.Generator, condition: Tensor | None = None) -> Tensor:
+        """Latents [n, D], standard normal whatever the condition."""
+        return torch.randn((n, *self.latent.shape), generator=rng, device=rng.device)
+
+    def decode(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Pictures in [-1, 1], [B, C, H, W], of latents [B, D] under conditions [B, K]."""
+        output = tell(self.decoder, z, condition).float().view(len(z), *self.image.shape)
+        return torch.tanh(output) if self.bounded else output
+
+
+class Judgement(NamedTuple):
+    """What a critic says: a score [B], high for real, and its guess of the condition [B, K] where it makes one."""
+
+    score: Tensor
+    guess: Tensor | None
+
+
+class Critic(nn.Module):
+    """Features, then one linear score without a nonlinearity.
+
+    Args:
+        features: of pictures [B, C, H, W], which have read the condition beside them for `concatenation`.
+        condition: what there is to tell; None for nothing.
+        how: concatenation, projection (the features' product with the condition's is added to the score) or
+            auxiliary (the condition is guessed).
+    """
+
+    def __init__(self, features: Features, condition: ConditionSpec | None, how: str) -> None:
+        super().__init__()
+        self.features = features
+        size = features.size
+        self.score = Linear(size, 1, gain=features.gain)
+        self.told_beside = condition is not None and how == "concatenation"
+        told = condition.size if condition is not None else 0
+        self.embed = Linear(told, size, gain=1.0, bias=False) if told and how == "projection" else None
+        self.guess = Linear(size, told, gain=features.gain) if told and how == "auxiliary" else None
+
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Judgement:
+        """Judge pictures in [-1, 1], [B, C, H, W], under conditions [B, K]."""
+        features = self.features(x, condition if self.told_beside else None).flatten(1)
+        score = self.score(features).squeeze(1)
+        if self.embed is not None:
+            assert condition is not None
+            score = score + (self.embed(condition) * features).mean(dim=1)  # Miyato and Koyama 2018, Eq. 3
+        return Judgement(score.float(), None if self.guess is None else self.guess(features).float())
+
+
+class GANMethod:
+    """Trains a `GAN` against a critic: each step is some updates of the critic and one of the generator.
+
+    Args:
+        model: the generator.
+        critic: judges `packing` pictures at once, [B / m, m * C, H, W].
+        config: the game and the optimisers' settings.
+    """
+
+    def __init__(self, model: GAN, critic: nn.Module, config: Config) -> None:
+        game, judge, training = config.model, config.critic, config.training
+        assert isinstance(game, GANSettings)
+        self.model, self.critic, self.game, self.clip = model, critic, game, training.clip
+        self.loss = ADVERSARIAL[game.loss]
+        self.augmentation, self.adaptive = config.augment, None
+        if config.augment.augment == "adaptive":
+            self.adaptive = AdaptiveProbability(target=config.augment.augment_target)
+        parts: dict[str, nn.Module] = {"generator": model, "critic": critic}
+        self.module = nn.ModuleDict(parts if self.adaptive is None else {**parts, "augmentation": self.adaptive})
+        critic_group = {
+            "params": [weight for weight in critic.parameters() if weight.requires_grad],
+            "lr_scale": 1.0 if judge.critic_lr is None else judge.critic_lr / training.lr,
+            "schedule": judge.critic_schedule or training.schedule,
+        }
+        generator_weights = [weight for weight in model.parameters() if weight.requires_grad]
+        self.optimisers = {
+            "generator": build_optimiser(generator_weights, training),
+            "critic": build_optimiser([critic_group], training),
+        }
+        self.batches = game.critic_steps
+        # Batch statistics must be those of real or of generated pictures, never of both.
+        self.together = not any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in critic.modules())
+        self._last_real: Batch | None = None
+
+    def step(self, batch: Batch, rng: torch.Generator, progress: float) -> dict[str, Tensor]:
+        """Some updates of the critic, each on real pictures of its own, then one of the generator."""
+        use_rng(self.critic, rng)
+        terms: dict[str, Tensor] = {}
+        for part in batch.split(len(batch.x) // self.batches):
+            terms = self._critic_step(part, rng, progress)
+            self._last_real = part
+        return {**terms, **self._generator_step(part, rng)}
+
+    def _critic_step(self, real: Batch, rng: torch.Generator, progress: float) -> dict[str, Tensor]:
+        """One update of the critic; the generator only supplies pictures."""
+        game, condition = self.game, real.condition
+        follow_spectra(self.critic)
+        with torch.no_grad():
+            x_fake = self.model.decode(self.model.own_prior(len(real.x), rng=rng), condition)
+        x_real, x_fake = self._seen(real.x, rng), self._seen(x_fake, rng)
+        judged_real, judged_fake, penalty = self._judge(x_real, x_fake, condition, rng)
+        score_real, score_fake = judged_real.score, judged_fake.score
+        loss = self.loss.critic(score_real, score_fake, *self._targets(score_real, rng))
+        terms = {"score_real": score_real, "score_fake": score_fake, "critic_right": (score_real > score_fake).float()}
+        if penalty is not None:
+            terms["penalty"] = penalty
+            loss = loss + self._factor(progress) * penalty
+        if judged_real.guess is not None and judged_fake.guess is not None:
+            assert condition is not None
+            guess_real = self._guess_loss(judged_real.guess, condition)
+            terms["guess_real"] = guess_real
+            loss = loss + game.auxiliary * (guess_real + self._guess_loss(judged_fake.guess, condition))
+        loss = loss.mean()
+        descend(self.optimisers["critic"], loss, self.clip)
+        if game.constraint == "clip":
+            clip_weights(self.critic, game.clip_weights)
+        if self.adaptive is not None:
+            self.adaptive.update(score_real.detach() - (0.5 if game.loss == "least-squares" else 0.0))
+            terms["augment_p"] = self.adaptive.p
+        return {"loss_critic": loss.detach(), **{name: term.detach().mean() for name, term in terms.items()}}
+
+    def _generator_step(self, real: Batch, rng: torch.Generator) -> dict[str, Tensor]:
+        """One update of the generator; the critic only passes the gradient on."""
+        condition = real.condition
+        x_fake = self.model.decode(self.model.own_prior(len(real.x), rng=rng), condition)
+        judged = self.critic(pack(self._seen(x_fake, rng), self.game.packing), condition)
+        score_real = judged.score
+        if self.loss.needs_real_in_generator:
+            with torch.no_grad():
+                score_real = self.critic(pack(self._seen(real.x, rng), self.game.packing), condition).score
+        loss = self.loss.generator(judged.score, score_real).mean()
+        terms = {"loss_generator": loss.detach()}
+        if judged.guess is not None:
+            assert condition is not None
+            guess_fake = self._guess_loss(judged.guess, condition).mean()
+            terms["guess_fake"] = guess_fake.detach()
+            loss = loss + self.game.auxiliary * guess_fake
+        descend(self.optimisers["generator"], loss, self.clip)
+        return terms
+
+    def _judge(
+        self, x_real: Tensor, x_fake: Tensor, condition: Tensor | None, rng: torch.Generator
+    ) -> tuple[Judgement, Judgement, Tensor | None]:
+        """What the critic says of both, and the penalty of each pair [B / m] where there is one; no graph is shared."""
+        both = pack(torch.cat([x_real, x_fake]), self.game.packing)
+        n = len(both) // 2
+        twice = None if condition is None else torch.cat([condition, condition])
+        real, fake = both[:n], both[n:]
+        critic: Callable[[Tensor], Tensor] = lambda x: self.critic(x, condition).score  # noqa: E731
+        match self.game.constraint:
+            case "r1" | "r2" | "r1-r2":
+                return self._judge_with_slope(both, twice)
+            case "gradient-penalty":
+                penalty = _in_float32(lambda: gradient_penalty(critic, real, fake, rng=rng), both)
+            case "dragan":
+                penalty = _in_float32(lambda: dragan_penalty(critic, real, rng=rng), both)
+            case "none" | "clip" | "spectral":
+                penalty = None
+        if self.together:
+            return (*_halves(self.critic(both, twice)), penalty)
+        return self.critic(real, condition), self.critic(fake, condition), penalty
+
+    def _judge_with_slope(self, both: Tensor, twice: Tensor | None) -> tuple[Judgement, Judgement, Tensor]:
+        """Scores and zero-centred penalties in one pass: R1 on real pictures, R2 on generated ones, or both."""
+        guesses: list[Tensor | None] = []
+
+        def critic(x: Tensor) -> Tensor:
+            judged: Judgement = self.critic(x, twice)
+            guesses.append(judged.guess)
+            return judged.score
+
+        score, gradient = _in_float32(lambda: score_and_gradient(critic, both), both)
+        on_real, on_fake = zero_centred(gradient).chunk(2)
+        penalty = {"r1": on_real, "r2": on_fake, "r1-r2": on_real + on_fake}[self.game.constraint]
+        return (*_halves(Judgement(score, guesses[0])), penalty)
+
+    def _seen(self, x: Tensor, rng: torch.Generator) -> Tensor:
+        """What the critic sees of pictures [B, C, H, W]: augmented, where the settings say so."""
+        match self.augmentation.augment:
+            case "fixed":
+                return augment(x, self.augmentation.augment_policies, self.augmentation.augment_p, rng)
+            case "adaptive":
+                assert self.adaptive is not None
+                return augment(x, self.augmentation.augment_policies, self.adaptive.p, rng)
+            case _:
+                return x
+
+    def _targets(self, score: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Labels of real and of generated pictures, [B / m] each, smoothed and flipped as the settings say."""
+        game = self.game
+        target_real = torch.full_like(score, 1 - game.smoothing)
+        target_fake = torch.full_like(score, game.smoothing if game.smooth_both else 0.0)
+        if game.label_noise:
+            flip_real, flip_fake = torch.rand((2, len(score)), generator=rng, device=score.device) < game.label_noise
+            swapped = torch.where(flip_real, target_fake, target_real), torch.where(flip_fake, target_real, target_fake)
+            return swapped
+        return target_real, target_fake
+
+    def _factor(self, progress: float) -> float:
+        """What the penalty is multiplied by."""
+        end = self.game.penalty if self.game.penalty_end is None else self.game.penalty_end
+        return along_cosine(self.game.penalty, end, progress)
+
+    def _guess_loss(self, guess: Tensor, condition: Tensor) -> Tensor:
+        """How far a guess [B, K] is from the condition [B, K]: -log of its probability, or squared distance; [B]."""
+        assert self.model.condition is not None
+        match self.model.condition.kind:
+            case "class":
+                return F.cross_entropy(guess, condition, reduction="none")
+            case "attributes":
+                return F.softplus(-guess * condition).sum(dim=1)
+            case "numbers":
+                return 0.5 * (guess - condition).square().sum(dim=1)
+
+    @torch.no_grad()
+    def score(self, model: nn.Module, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
+        """The critic's scores of held-out, of generated, and of the last step's real pictures; it does not learn."""
+        assert isinstance(model, GAN)
+        x_fake = model.decode(model.own_prior(len(batch.x), rng=rng), batch.condition)
+        trained = self._last_real or batch
+        self.critic.eval()
+        m = self.game.packing
+        scores = {
+            name: self.critic(pack(part.x[: len(part.x) // m * m], m), part.condition).score
+            for name, part in {
+                "score_real": batch,
+                "score_fake": Batch(x_fake, batch.condition),
+                "score_trained": trained,
+            }.items()
+        }
+        self.critic.train()
+        return scores
+
+
+def pack(x: Tensor, m: int) -> Tensor:
+    """Pictures [B, C, H, W], m after m on top of each other: [B / m, m * C, H, W]."""
+    return x if m == 1 else x.reshape(len(x) // m, m * x.shape[1], *x.shape[2:])
+
+
+def _halves(judged: Judgement) -> tuple[Judgement, Judgement]:
+    (score_real, score_fake), guess = judged.score.chunk(2), judged.guess
+    guess_real, guess_fake = (None, None) if guess is None else guess.chunk(2)
+    return Judgement(score_real, guess_real), Judgement(score_fake, guess_fake)
+
+
+def _in_float32(compute: Callable[[], T], like: Tensor) -> T:
+    """The result of `compute`, outside any mixed precision: penalties are differences of nearly equal numbers."""
+    with torch.autocast(like.device.type, enabled=False):
+        return compute()

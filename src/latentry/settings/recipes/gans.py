@@ -1,0 +1,169 @@
+"""Generative adversarial networks.
+
+Differs from the papers in: the learning rate falls along a cosine over the run, and an average of the generator's weights
+is sampled; both make the last pictures better in short runs. `foster-*` rows keep a constant rate and no average.
+"""
+
+from __future__ import annotations
+
+from latentry.settings.condition import ConditionSettings
+from latentry.settings.config import Config
+from latentry.settings.data import DataSettings
+from latentry.settings.gan import CriticSettings, GANSettings
+from latentry.settings.network import NetworkSettings
+from latentry.settings.recipes.recipe import Recipe
+from latentry.settings.training import TrainingSettings
+
+_AT_32 = DataSettings(size="32")
+
+# Radford et al. 2015: no pooling, batch normalisation, ReLU up and leaky ReLU down, down to 4x4 pixels.
+_DCGAN = NetworkSettings(width=64, base=4, norm="batch", activation="relu")
+_BATCH_CRITIC = CriticSettings(critic_norm="batch")
+_PLAIN_CRITIC = CriticSettings(critic_norm="none")
+
+
+def _adam(lr: float, beta1: float, beta2: float, batch: int = 64) -> TrainingSettings:
+    return TrainingSettings(batch=batch, lr=lr, adam_beta1=beta1, adam_beta2=beta2)
+
+
+GANS: dict[str, Recipe] = {
+    "gan": Recipe(
+        title="Generative adversarial network, fully connected",
+        source="Goodfellow et al. 2014 (arXiv:1406.2661)",
+        config=Config(
+            "gan",
+            GANSettings(latent=100),
+            network=NetworkSettings(backbone="mlp", hidden=(1024, 512, 256), norm="batch", activation="leaky-relu"),
+            critic=CriticSettings(critic_hidden=(512, 256)),
+            data=_AT_32,
+            training=_adam(2e-4, 0.5, 0.999),
+        ),
+        result="",
+    ),
+    "dcgan": Recipe(
+        title="Deep convolutional GAN",
+        source="Radford et al. 2015 (arXiv:1511.06434)",
+        config=Config(
+            "dcgan",
+            GANSettings(),
+            network=_DCGAN,
+            critic=_BATCH_CRITIC,
+            data=_AT_32,
+            training=_adam(2e-4, 0.5, 0.999),
+        ),
+        result="",
+    ),
+    "lsgan": Recipe(
+        title="Least-squares GAN",
+        source="Mao et al. 2017 (arXiv:1611.04076)",
+        config=Config(
+            "lsgan",
+            GANSettings(loss="least-squares"),
+            network=_DCGAN,
+            critic=_BATCH_CRITIC,
+            data=_AT_32,
+            training=_adam(2e-4, 0.5, 0.999),
+        ),
+        result="",
+    ),
+    "wgan": Recipe(
+        title="Wasserstein GAN with weight clipping",
+        source="Arjovsky et al. 2017 (arXiv:1701.07875), Algorithm 1",
+        config=Config(
+            "wgan",
+            GANSettings(loss="wasserstein", constraint="clip", clip_weights=0.01, critic_steps=5),
+            network=_DCGAN,
+            critic=_BATCH_CRITIC,
+            data=_AT_32,
+            training=TrainingSettings(batch=64, optimiser="rmsprop", lr=2e-4, adam_beta2=0.99),
+        ),
+        result="",
+    ),
+    "wgan-gp": Recipe(
+        title="Wasserstein GAN with gradient penalty",
+        source="Gulrajani et al. 2017 (arXiv:1704.00028), Algorithm 1",
+        config=Config(
+            "wgan-gp",
+            GANSettings(loss="wasserstein", constraint="gradient-penalty", penalty=10.0, critic_steps=5),
+            network=_DCGAN,
+            critic=_PLAIN_CRITIC,
+            data=_AT_32,
+            training=_adam(4e-4, 0.0, 0.9),
+        ),
+        result="",
+    ),
+    "sngan": Recipe(
+        title="GAN whose critic's layers are spectrally normalised",
+        source="Miyato et al. 2018 (arXiv:1802.05957)",
+        config=Config(
+            "sngan",
+            GANSettings(loss="hinge", constraint="spectral"),
+            network=_DCGAN,
+            critic=_PLAIN_CRITIC,
+            data=_AT_32,
+            training=_adam(2e-4, 0.5, 0.999),
+        ),
+        result="",
+    ),
+    "pacgan": Recipe(
+        title="DCGAN whose critic judges two pictures at once, so that it sees missing variety",
+        source="Lin et al. 2018 (arXiv:1712.04086)",
+        config=Config(
+            "pacgan",
+            GANSettings(packing=2),
+            network=_DCGAN,
+            critic=_BATCH_CRITIC,
+            data=_AT_32,
+            training=_adam(2e-4, 0.5, 0.999),
+        ),
+        result="",
+    ),
+    "cgan": Recipe(
+        title="Conditional GAN: generator and critic are told the class",
+        source="Mirza and Osindero 2014 (arXiv:1411.1784), with DCGAN's networks",
+        config=Config(
+            "cgan",
+            GANSettings(),
+            network=_DCGAN,
+            critic=_BATCH_CRITIC,
+            condition=ConditionSettings(condition="class"),
+            data=_AT_32,
+            training=_adam(2e-4, 0.5, 0.999),
+        ),
+        result="",
+    ),
+    "cwgan-gp": Recipe(
+        title="Conditional WGAN-GP: told yes/no attributes, or a class or numbers with --condition",
+        source="Gulrajani et al. 2017 (arXiv:1704.00028); Miyato and Koyama 2018 (arXiv:1802.05637) for the projection",
+        config=Config(
+            "cwgan-gp",
+            GANSettings(
+                loss="wasserstein",
+                constraint="gradient-penalty",
+                penalty=10.0,
+                critic_steps=5,
+                critic_condition="projection",
+            ),
+            network=_DCGAN,
+            critic=_PLAIN_CRITIC,
+            condition=ConditionSettings(condition="attributes"),
+            data=_AT_32,
+            training=_adam(4e-4, 0.0, 0.9),
+        ),
+        result="",
+    ),
+    "acgan": Recipe(
+        title="GAN whose critic guesses the class instead of being told it",
+        source="Odena et al. 2017 (arXiv:1610.09585)",
+        config=Config(
+            "acgan",
+            GANSettings(critic_condition="auxiliary"),
+            network=_DCGAN,
+            critic=_BATCH_CRITIC,
+            condition=ConditionSettings(condition="class"),
+            data=_AT_32,
+            training=_adam(2e-4, 0.5, 0.999),
+        ),
+        result="",
+    ),
+}
