@@ -1,13 +1,15 @@
-"""The works: what is trained, and which peer trains the same. Numbers W1, W9, W10 as in the project's list of peers."""
+"""The works: what is trained, and which peer trains the same. Numbered as in the project's list of peers."""
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from torch import Tensor, nn
+from torch import nn
+from torch.utils.data import Dataset
+
+from benchmarks.networks import PyTorchGANCritic, PythaeConvDecoder, PythaeConvEncoder
 
 
 @dataclass(frozen=True)
@@ -26,41 +28,21 @@ class Work:
     networks: dict[str, type[nn.Module]] = field(default_factory=dict)
 
 
-class PythaeConvEncoder(nn.Module):
-    """28 px to 16 means and log-variances: strided 4x4 convolutions to 128-256-512-1024 channels, batch norm, ReLU."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        channels = (1, 128, 256, 512, 1024)
-        layers: list[nn.Module] = []
-        for inputs, outputs in itertools.pairwise(channels):
-            layers += [nn.Conv2d(inputs, outputs, 4, 2, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()]
-        self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(1024, 32))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, 1, 28, 28] to [B, 32]."""
-        return self.layers(x)
+_GAN_TRAINING: dict[str, Any] = {
+    "latent": 100, "batch": 64, "lr": 2e-4, "adam_beta1": 0.5, "adam_beta2": 0.999, "ema": None, "augment": "none",
+}  # fmt: skip
+_GAN_MLP: dict[str, Any] = {
+    **_GAN_TRAINING,
+    "backbone": "mlp", "hidden": (1024, 512, 256, 128), "norm": "batch", "activation": "leaky-relu",
+    "critic_hidden": (512, 256), "critic_norm": "none",
+}  # fmt: skip
+_DCGAN: dict[str, Any] = {**_GAN_TRAINING, "width": 64, "width_max": 256, "base": 4, "activation": "leaky-relu"}
 
 
-class PythaeConvDecoder(nn.Module):
-    """16 latents to 28 px: a linear layer to 4 x 4 x 1024, transposed 3x3 convolutions to 512, 256 and 1 channels."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.linear = nn.Linear(16, 1024 * 4 * 4)
-        self.layers = nn.Sequential(
-            nn.ConvTranspose2d(1024, 512, 3, 2, padding=1),
-            nn.BatchNorm2d(512),
-            nn.ReLU(),
-            nn.ConvTranspose2d(512, 256, 3, 2, padding=1, output_padding=1),
-            nn.BatchNorm2d(256),
-            nn.ReLU(),
-            nn.ConvTranspose2d(256, 1, 3, 2, padding=1, output_padding=1),
-        )
-
-    def forward(self, z: Tensor) -> Tensor:
-        """[B, 16] to [B, 1, 28, 28]."""
-        return self.layers(self.linear(z).view(-1, 1024, 4, 4))
+def _scripts(name: str, title: str, recipe: str, image: tuple[int, int, int], n: int, **settings: Any) -> Work:
+    """A work whose peer is one of PyTorch-GAN's scripts."""
+    networks: dict[str, type[nn.Module]] = {"critic": PyTorchGANCritic} if name == "W6" else {}
+    return Work(title, recipe, image, settings, n, "torchgan", "pytorch_gan.py", (name, str(n), "4"), networks=networks)
 
 
 WORKS = {
@@ -73,6 +55,52 @@ WORKS = {
         peer="pythae",
         peer_script="pythae_vae.py",
         peer_arguments=("mlp", "20000", "4"),
+    ),
+    "W2": _scripts("W2", "MLP WGAN-GP, 5 critic steps, batch 64", "wgan-gp", (1, 28, 28), 6400, **_GAN_MLP),
+    "W3": _scripts(
+        "W3",
+        "MLP WGAN with clipping, 5 critic steps, batch 64",
+        "wgan",
+        (1, 28, 28),
+        6400,
+        **{**_GAN_MLP, "lr": 5e-5, "adam_beta2": 0.99},
+    ),
+    "W4": _scripts("W4", "MLP GAN, batch 64", "gan", (1, 28, 28), 6400, **_GAN_MLP),
+    "W5": _scripts(
+        "W5",
+        "MLP CGAN, 10 classes, batch 64",
+        "cgan",
+        (1, 28, 28),
+        6400,
+        **{**_GAN_MLP, "loss": "least-squares", "critic_hidden": (512, 512, 512), "critic_dropout": 0.4},
+    ),
+    "W6": _scripts(
+        "W6",
+        "DCGAN with nearest upsampling, 32 px grey, batch 64",
+        "dcgan",
+        (1, 32, 32),
+        640,
+        **{**_DCGAN, "width_max": 128, "base": 8, "upsampling": "nearest", "last_layer": "convolution"},
+    ),
+    "W7": Work(
+        title="DCGAN transposed, 64 base channels, 32 px RGB, batch 64",
+        recipe="dcgan",
+        image=(3, 32, 32),
+        settings={**_DCGAN, "critic_norm": "batch"},
+        n_images=640,
+        peer="torchgan",
+        peer_script="torchgan_dcgan.py",
+        peer_arguments=("640", "4"),
+    ),
+    "W8": Work(
+        title="critic's step of WGAN-GP with W7's networks, no batch norm",
+        recipe="wgan-gp",
+        image=(3, 32, 32),
+        settings={**_DCGAN, "critic_norm": "none"},
+        n_images=640,
+        peer="torchgan",
+        peer_script="pytorch_wgan_gp_step.py",
+        peer_arguments=("30",),
     ),
     "W9": Work(
         title="the book's Fashion VAE, 32 px, conv 32-64-128, latent 2, batch 100",
@@ -98,6 +126,15 @@ WORKS = {
 }
 
 
-def random_pictures(work: Work) -> np.ndarray:
-    """Pictures of the work's size: training takes as long on noise, and nothing needs downloading."""
-    return np.random.default_rng(0).integers(0, 256, (work.n_images, *work.image), dtype=np.uint8)
+class Noise(Dataset[tuple[np.ndarray, int]]):
+    """Pictures of the work's size, and ten classes: training takes as long on noise, and nothing needs downloading."""
+
+    def __init__(self, work: Work, n: int | None = None) -> None:
+        n = n or work.n_images
+        self.pictures = np.random.default_rng(0).integers(0, 256, (n, *work.image), dtype=np.uint8)
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
+        return self.pictures[index], index % 10

@@ -200,7 +200,8 @@ def small_settings(recipe: str) -> dict[str, Any]:
     """A run of seconds on few pictures, and data with the labels that the recipe needs."""
     config = latentry.RECIPES[recipe].config
     settings: dict[str, Any] = {
-        "images": "96", "batch": 16, "ticks": 2, "hidden": (16, 8), "size": "32" if recipe.startswith("foster") else "16",
+        "images": "96", "batch": 16, "ticks": 2, "hidden": (16, 8),
+        "size": "32" if recipe.startswith("foster") else "16",
         "data": {"class": "digits:120", "attributes": "faces:120"}.get(config.condition.condition, "faces:120"),
     }  # fmt: skip
     if "sampler" in config.groups:

@@ -1,4 +1,4 @@
-"""Known answers 7, 8 and 11 of adversarial games: optimal critics, distances, and the dynamics of the Dirac-GAN."""
+"""Games against their known optima (published-results.md, section 10, tests 7 and 8) and formulas by hand."""
 
 import math
 
@@ -7,156 +7,256 @@ import torch
 from torch import Tensor
 
 from latentry.losses.adversarial import ADVERSARIAL
-from latentry.losses.penalty import zero_centred
 
-JSD = 0.33683  # of N(-1, 1) and N(1, 1), in nats
-
-
-def grid() -> tuple[Tensor, Tensor, Tensor]:
-    """Points, and the probabilities that p = N(-1, 1) and q = N(1, 1) give to them."""
-    x = torch.linspace(-9, 9, 3601, dtype=torch.float64)
-    p, q = torch.exp(-0.5 * (x + 1).square()), torch.exp(-0.5 * (x - 1).square())
-    return x, p / p.sum(), q / q.sum()
+NORMAL = torch.distributions.Normal(torch.tensor(0.0, dtype=torch.float64), torch.tensor(1.0, dtype=torch.float64))
+WITH_LABELS = ("minimax", "non-saturating", "least-squares")
+JSD = 0.33683  # nats, of N(-1, 1) and N(1, 1)
+P, Q = (4, 3, 2, 1), (1, 1, 3, 5)  # tenths of the mass on four points
+RATIO = torch.tensor(P, dtype=torch.float64) / torch.tensor(Q, dtype=torch.float64)
 
 
-def expected_critic_loss(name: str, score: Tensor, p: Tensor, q: Tensor) -> Tensor:
-    """The mean critic loss of a score on the grid, p real and q generated, for losses that are sums of two parts."""
-    one, zero = torch.ones_like(score), torch.zeros_like(score)
-    far = torch.full_like(score, 0.0)
-    # The two parts of a pair's loss are told apart by holding the other score where its part is constant.
-    loss = ADVERSARIAL[name].critic
-    on_real = (loss(score, far, one, zero) - loss(far, far, one, zero)) * p
-    on_fake = (loss(far, score, one, zero) - loss(far, far, one, zero)) * q
-    return (on_real + on_fake).sum() + loss(far, far, one, zero)[0]
+def gaussian(n: int, mean: float, std: float = 1.0) -> Tensor:
+    """Points of equal mass: a sample of a normal distribution without the noise."""
+    return mean + std * NORMAL.icdf((torch.arange(n, dtype=torch.float64) + 0.5) / n)
 
 
-def optimal_score(name: str) -> Tensor:
-    """The score at each grid point that minimises the expected loss, found by Newton's method or descent."""
-    _, p, q = grid()
-    score = torch.zeros_like(p, requires_grad=True)
-    optimiser = torch.optim.LBFGS([score], lr=1, max_iter=400, tolerance_grad=1e-14, tolerance_change=1e-16)
-
-    def closure() -> Tensor:
-        optimiser.zero_grad()
-        loss = expected_critic_loss(name, score, p * 1e3, q * 1e3)
-        loss.backward()  # type: ignore[no-untyped-call]
-        return loss
-
-    optimiser.step(closure)  # type: ignore[arg-type]
-    return score.detach()
+def critic_loss(name: str, score_real: Tensor, score_fake: Tensor, real: float = 1.0, fake: float = 0.0) -> Tensor:
+    targets = torch.full_like(score_real, real), torch.full_like(score_fake, fake)
+    return ADVERSARIAL[name].critic(score_real, score_fake, *targets)
 
 
-def test_optimal_discriminator_of_two_gaussians_is_their_log_ratio() -> None:
-    """Test 7: logit D* = ln p/q = -2 x, and the loss there is 2 ln 2 - 2 JSD = 0.71263."""
-    x, p, q = grid()
-    assert expected_critic_loss("non-saturating", -2 * x, p, q).item() == pytest.approx(
-        2 * math.log(2) - 2 * JSD, abs=1e-4
+def pairs_of_points() -> tuple[Tensor, Tensor]:
+    """Every real point with every generated one: indices into four points, with masses P and Q."""
+    real = torch.arange(4).repeat_interleave(torch.tensor(P))
+    fake = torch.arange(4).repeat_interleave(torch.tensor(Q))
+    return real.repeat_interleave(10), fake.repeat(10)
+
+
+def train_table(name: str, real: Tensor, fake: Tensor, steps: int = 400) -> tuple[Tensor, float]:
+    """The critic with a free score for each of four points, trained; its scores and its loss."""
+    table = torch.zeros(4, dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.LBFGS(
+        [table], max_iter=steps, line_search_fn="strong_wolfe", tolerance_grad=1e-9, tolerance_change=1e-15
     )
-    found, middle = optimal_score("non-saturating"), (x.abs() < 2)
-    torch.testing.assert_close(found[middle], -2 * x[middle], atol=0.02, rtol=0)
+
+    def loss() -> Tensor:
+        optimiser.zero_grad()
+        value = critic_loss(name, table[real], table[fake]).mean()
+        value.backward()
+        return value
+
+    optimiser.step(loss)
+    return table.detach(), loss().item()
 
 
-def test_critic_that_cannot_tell_pays_ln_4_and_a_relativistic_one_ln_2() -> None:
-    zero, one = torch.zeros(3), torch.ones(3)
-    assert ADVERSARIAL["minimax"].critic(zero, zero, one, zero).tolist() == pytest.approx([math.log(4)] * 3)
-    assert ADVERSARIAL["relativistic"].critic(zero, zero, one, zero).tolist() == pytest.approx([math.log(2)] * 3)
-    assert ADVERSARIAL["hinge"].critic(zero, zero, one, zero).tolist() == [2.0] * 3
+def scores(n: int = 7) -> tuple[Tensor, Tensor]:
+    rng = torch.Generator().manual_seed(0)
+    real, fake = 2 * torch.randn(2, n, generator=rng, dtype=torch.float64)
+    return real, fake
 
 
-def test_least_squares_optimum_is_the_share_of_real() -> None:
-    """Test 7: D* = (b p + a q) / (p + q) with b = 1 and a = 0."""
-    x, p, q = grid()
-    found, middle = optimal_score("least-squares"), (x.abs() < 2)
-    torch.testing.assert_close(found[middle], (p / (p + q))[middle], atol=1e-3, rtol=0)
+def test_every_loss_is_the_formula_of_its_paper() -> None:
+    r, f = scores()
+    d_real, d_fake = torch.sigmoid(r), torch.sigmoid(f)
+    cross_entropy = -d_real.log() - (1 - d_fake).log()
+    one = torch.ones_like(r)
+    expected = {
+        "minimax": (cross_entropy, (1 - d_fake).log()),
+        "non-saturating": (cross_entropy, -d_fake.log()),
+        "least-squares": ((r - 1) ** 2 / 2 + f**2 / 2, (f - 1) ** 2 / 2),
+        "hinge": (torch.maximum(0 * one, 1 - r) + torch.maximum(0 * one, 1 + f), -f),
+        "wasserstein": (-(one * r) - (-one * f), -f),  # -y p, y = 1 real and -1 generated
+        "relativistic": (-torch.sigmoid(r - f).log(), -torch.sigmoid(f - r).log()),
+    }
+    assert ADVERSARIAL.keys() == expected.keys()
+    for name, (critic, generator) in expected.items():
+        torch.testing.assert_close(critic_loss(name, r, f), critic, msg=name)
+        torch.testing.assert_close(ADVERSARIAL[name].generator(f, r), generator, msg=name)
 
 
-def test_hinge_optimum_is_the_sign_and_its_value_twice_the_overlap() -> None:
-    """Test 7: sign(p - q), value 2 sum min(p, q)."""
-    x, p, q = grid()
-    score = torch.sign(p - q)
-    value = expected_critic_loss("hinge", score, p, q).item()
-    assert value == pytest.approx(2 * torch.minimum(p, q).sum().item(), abs=1e-6)
-    for other in (score * 0.9, score * 1.1, -2 * x):
-        assert expected_critic_loss("hinge", other, p, q).item() >= value
+@pytest.mark.parametrize("name", ADVERSARIAL)
+def test_what_a_game_says_it_reads_is_what_it_reads(name: str) -> None:
+    """Smoothing a label that the loss ignores, or passing stale real scores, would go unnoticed in training."""
+    r, f = scores()
+    loss = ADVERSARIAL[name]
+    smoothed_changes = not torch.equal(critic_loss(name, r, f, 0.9, 0.1), critic_loss(name, r, f))
+    assert smoothed_changes == loss.uses_targets == (name in WITH_LABELS)
+    real_changes = not torch.equal(loss.generator(f, r + 1), loss.generator(f, r))
+    assert real_changes == loss.needs_real_in_generator == (name == "relativistic")
 
 
-def test_relativistic_optimum_is_the_difference_of_log_ratios() -> None:
-    """Test 7: D*(x) - D*(y) = ln p(x)/q(x) - ln p(y)/q(y): no scale of it and no other shape does better."""
-    x, p, q = grid()
-
-    def value(score: Tensor) -> float:
-        return float((ADVERSARIAL["relativistic"].critic(score[::20, None], score[None, ::20], x, x) * 400 *
-                      p[::20, None] * q[None, ::20]).sum())  # fmt: skip
-
-    best = value(-2 * x)
-    assert all(value(other) > best for other in (-1.8 * x, -2.2 * x, -2 * x + 0.1 * x.square(), -2 * torch.tanh(x)))
-    assert value(-2 * x + 5) == pytest.approx(best)  # only differences count
-
-
-def test_wasserstein_mean_is_minus_the_difference_of_means() -> None:
-    """Test 8: labels +1 and -1; the best 1-Lipschitz critic of N(0, 1) and N(2, 1) is -x and estimates 2."""
-    x = torch.randn(4000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    x_real, x_fake = x, x + 2
-    y_real, y_fake = 1, -1
-    loss = ADVERSARIAL["wasserstein"].critic(-x_real, -x_fake, x, x)
-    assert -loss.mean().item() == pytest.approx(2)
-    torch.testing.assert_close(loss, -(y_real * -x_real) - (y_fake * -x_fake))
+def test_pushes_on_the_scores_are_those_of_the_papers() -> None:
+    """All pull generated scores up; minimax with sigmoid(score), which vanishes where the critic is sure."""
+    r, f = scores()
+    f.requires_grad_()
+    expected = {
+        "minimax": -torch.sigmoid(f),
+        "non-saturating": -torch.sigmoid(-f),
+        "least-squares": f - 1,
+        "hinge": -torch.ones_like(f),
+        "wasserstein": -torch.ones_like(f),
+        "relativistic": -torch.sigmoid(r - f),
+    }
+    for name, push in expected.items():
+        (gradient,) = torch.autograd.grad(ADVERSARIAL[name].generator(f, r).sum(), f)
+        torch.testing.assert_close(gradient, push.detach(), msg=name)
 
 
-def test_generator_follows_the_critic_uphill() -> None:
-    """Every game's generator is rewarded for a higher score, minimax least where the critic is sure (it saturates)."""
-    slope = {}
-    for name, loss in ADVERSARIAL.items():
-        score = torch.tensor([-6.0], requires_grad=True)
-        loss.generator(score, torch.tensor([6.0])).backward()  # type: ignore[no-untyped-call]
-        assert score.grad is not None
-        slope[name] = score.grad.item()
-    assert all(each < 0 for each in slope.values())
-    assert slope["minimax"] == pytest.approx(-1 / (1 + math.exp(6)), rel=1e-3)
-    assert slope["non-saturating"] == pytest.approx(-1, abs=0.01)
+def test_minimax_is_a_zero_sum_game_and_so_is_wasserstein() -> None:
+    r, f = scores()
+    for name in ("minimax", "wasserstein"):
+        total = critic_loss(name, r, f) + ADVERSARIAL[name].generator(f, r)
+        torch.testing.assert_close(total, critic_loss(name, r, f + 3) + ADVERSARIAL[name].generator(f + 3, r))
 
 
-def test_smoothed_targets_move_the_optimum() -> None:
-    """With the label of real pictures at 0.9 and p = q, the best score is the logit of 0.45."""
-    score = torch.linspace(-3, 3, 6001)
-    target_real, target_fake = torch.full_like(score, 0.9), torch.zeros_like(score)
-    best = score[ADVERSARIAL["non-saturating"].critic(score, score, target_real, target_fake).argmin()]
-    assert best.item() == pytest.approx(math.log(0.45 / 0.55), abs=2e-3)
+@pytest.mark.parametrize("name", ADVERSARIAL)
+def test_extreme_scores_stay_finite_in_float32(name: str) -> None:
+    """log(sigmoid(-1e4)) is minus infinity if it is formed; the loss is 1e4 and its slope 1."""
+    r = torch.tensor([-1e4, 1e4, -1e4, 1e4], requires_grad=True)
+    f = torch.tensor([1e4, -1e4, -1e4, 1e4], requires_grad=True)
+    critic, generator = critic_loss(name, r, f), ADVERSARIAL[name].generator(f, r)
+    gradients = [*torch.autograd.grad(critic.sum(), (r, f)), *torch.autograd.grad(generator.sum(), f)]
+    assert all(part.isfinite().all() for part in (critic, generator, *gradients))
+    if name in ("minimax", "non-saturating", "relativistic"):
+        torch.testing.assert_close(critic[:2], torch.tensor([2e4, 0.0]))
+        torch.testing.assert_close(gradients[0][:2], torch.tensor([-1.0, 0.0]))
 
 
-@pytest.mark.parametrize("alternating", [False, True])
-@pytest.mark.parametrize("gamma", [0.0, 1.0])
-def test_dirac_gan_follows_its_matrix(gamma: float, alternating: bool) -> None:
-    """Test 11: G = delta_theta, D = psi x. Gradient steps are powers of the linearised 2x2 matrix near the origin."""
-    h, steps = 0.1, 60
-    theta = torch.tensor(1e-4, dtype=torch.float64, requires_grad=True)
-    psi = torch.tensor(-5e-5, dtype=torch.float64, requires_grad=True)
-    jacobian_theta = torch.tensor([[1.0, h / 2], [0.0, 1.0]], dtype=torch.float64)  # theta += h psi / 2
-    jacobian_psi = torch.tensor([[1.0, 0.0], [-h / 2, 1.0 - h * gamma]], dtype=torch.float64)
-    matrix = jacobian_theta @ jacobian_psi if alternating else jacobian_theta + jacobian_psi - torch.eye(2)
-    state = torch.linalg.matrix_power(matrix.double(), steps) @ torch.stack([theta, psi]).detach()
-    zero, one = torch.zeros(1, dtype=torch.float64), torch.ones(1, dtype=torch.float64)
-    loss = ADVERSARIAL["non-saturating"]
-    for _ in range(steps):
-        gradient = psi.view(1, 1)  # of psi x with respect to x
-        critic = (
-            loss.critic(psi * zero, psi * theta.detach().view(1), one, zero).sum()
-            + gamma * zero_centred(gradient).sum()
-        )
-        (to_psi,) = torch.autograd.grad(critic, psi)
-        if alternating:
-            psi = (psi - h * to_psi).detach().requires_grad_()
-        (to_theta,) = torch.autograd.grad(loss.generator(psi.detach() * theta.view(1), zero).sum(), theta)
-        theta = (theta - h * to_theta).detach().requires_grad_()
-        if not alternating:
-            psi = (psi - h * to_psi).detach().requires_grad_()
-    torch.testing.assert_close(torch.stack([theta, psi]).detach(), state, rtol=1e-3, atol=1e-9)
+def test_trained_critic_of_two_gaussians_has_logit_minus_2x_and_the_divergence_as_its_loss() -> None:
+    """N(-1, 1) against N(1, 1): log p/q = -2x, no square or cube in it, loss 2 ln 2 - 2 JSD = 0.71263 a pair."""
+    real, fake = (torch.stack([x**k for k in range(4)], dim=1) for x in (gaussian(4000, -1.0), gaussian(4000, 1.0)))
+    weight = torch.zeros(4, dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.LBFGS([weight], max_iter=200, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        optimiser.zero_grad()
+        value = critic_loss("non-saturating", real @ weight, fake @ weight).mean()
+        value.backward()
+        return value
+
+    optimiser.step(loss)
+    torch.testing.assert_close(weight.detach(), torch.tensor([0.0, -2, 0, 0]).double(), rtol=0, atol=0.01)
+    assert loss().item() == pytest.approx(2 * math.log(2) - 2 * JSD, abs=1e-4)
+    assert loss().item() == pytest.approx(0.71263, abs=1e-4)
 
 
-def test_dirac_gan_eigenvalues() -> None:
-    """Unregularised, a simultaneous step grows by sqrt(1 + h^2 / 4); R1 with gamma = 1 is critically damped."""
-    h = 0.1
-    plain = torch.tensor([[1.0, h / 2], [-h / 2, 1.0]], dtype=torch.float64)
-    assert torch.linalg.eigvals(plain).abs().max().item() == pytest.approx(math.sqrt(1 + h**2 / 4))
-    damped = torch.tensor([[0.0, 0.5], [-0.5, -1.0]], dtype=torch.float64)
-    assert torch.linalg.eigvals(damped).real.tolist() == pytest.approx([-0.5, -0.5], abs=1e-6)
+def test_trained_relativistic_critic_of_two_gaussians_has_the_same_slope() -> None:
+    """D(x) - D(y) = -2 (x - y), over independent pairs."""
+    x_real, x_fake = gaussian(150, -1.0).repeat_interleave(150), gaussian(150, 1.0).repeat(150)
+    slope = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    for _ in range(100):
+        loss = critic_loss("relativistic", slope * x_real, slope * x_fake).mean()
+        (gradient,) = torch.autograd.grad(loss, slope)
+        slope = (slope - 2 * gradient).detach().requires_grad_()
+    assert slope.item() == pytest.approx(-2.0, abs=0.05)  # the tails that 150 points lack
+
+
+@pytest.mark.parametrize("name", ["minimax", "non-saturating"])
+def test_trained_cross_entropy_critic_is_the_log_ratio(name: str) -> None:
+    p, q = torch.tensor(P).double() / 10, torch.tensor(Q).double() / 10
+    middle = (p + q) / 2
+    jsd = ((p * (p / middle).log()).sum() + (q * (q / middle).log()).sum()).item() / 2
+    table, loss = train_table(name, *pairs_of_points())
+    torch.testing.assert_close(table, RATIO.log(), rtol=0, atol=1e-5)
+    assert loss == pytest.approx(2 * math.log(2) - 2 * jsd, abs=1e-9)
+
+
+def test_trained_least_squares_critic_is_the_share_of_real() -> None:
+    """D* = (b p + a q) / (p + q) with b = 1, a = 0; the loss is half the sum of p q / (p + q)."""
+    table, loss = train_table("least-squares", *pairs_of_points())
+    torch.testing.assert_close(table, RATIO / (1 + RATIO), rtol=0, atol=1e-6)
+    p, q = torch.tensor(P).double() / 10, torch.tensor(Q).double() / 10
+    assert loss == pytest.approx((p * q / (p + q)).sum().item() / 2, abs=1e-9)
+
+
+def test_trained_relativistic_critic_is_the_log_ratio_up_to_a_constant() -> None:
+    table, _ = train_table("relativistic", *pairs_of_points())
+    torch.testing.assert_close(table - table[0], RATIO.log() - RATIO.log()[0], rtol=0, atol=1e-5)
+
+
+def test_trained_hinge_critic_is_the_sign_and_its_loss_the_common_mass() -> None:
+    """sign(p - q), and 2 (1 - TV) = 2 sum min(p, q) = 2 * 0.5; for the two Gaussians 2 (1 - 0.68269) = 0.63462."""
+    real, fake = pairs_of_points()
+    table = torch.zeros(4, dtype=torch.float64, requires_grad=True)
+    for step in range(300):
+        (gradient,) = torch.autograd.grad(critic_loss("hinge", table[real], table[fake]).mean(), table)
+        table = (table - 0.98**step * gradient).detach().requires_grad_()
+    torch.testing.assert_close(table.detach(), torch.tensor([1.0, 1, -1, -1]).double(), rtol=0, atol=1e-3)
+    assert critic_loss("hinge", table[real], table[fake]).mean().item() == pytest.approx(1.0, abs=1e-3)
+    best = critic_loss("hinge", -gaussian(4000, -1.0).sign(), -gaussian(4000, 1.0).sign()).mean().item()
+    assert best == pytest.approx(0.63462, abs=5e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("minimax", math.log(4)), ("non-saturating", math.log(4)), ("least-squares", 0.25), ("hinge", 2.0),
+     ("wasserstein", 0.0), ("relativistic", math.log(2))],
+)  # fmt: skip
+def test_a_perfect_generator_leaves_the_critic_at_a_known_loss(name: str, value: float) -> None:
+    """p = q: ln 4 for D = 1/2, least squares 1/4 at 1/2, relativistic ln 2; no other score does better."""
+    best = 0.5 if name == "least-squares" else 0.0
+    same = torch.full((3,), best, dtype=torch.float64)
+    torch.testing.assert_close(critic_loss(name, same, same), torch.full_like(same, value))
+    for other in scores(50):
+        assert critic_loss(name, other, other).min().item() >= value - 1e-12
+
+
+@pytest.mark.parametrize("name", ["minimax", "non-saturating", "least-squares"])
+def test_smoothed_and_noisy_labels_move_the_optimum_as_calculated(name: str) -> None:
+    """One-sided 0.9 at p = q: D = (0.9 + 0) / 2. Flipping a tenth of the labels is smoothing both sides by a tenth."""
+    share = torch.tensor([0.45], dtype=torch.float64)
+    score = (share if name == "least-squares" else torch.logit(share)).requires_grad_()
+    (gradient,) = torch.autograd.grad(critic_loss(name, score, score, 0.9, 0.0).sum(), score)
+    assert gradient.item() == pytest.approx(0.0, abs=1e-12)
+
+    r, f = (part.requires_grad_() for part in scores(1))
+    flipped = torch.tensor([1.0] + 9 * [0.0], dtype=torch.float64)
+    noisy = ADVERSARIAL[name].critic(r.expand(10), f.expand(10), 1 - flipped, flipped).mean()
+    smooth = critic_loss(name, r, f, 0.9, 0.1).sum()
+    for by_noise, by_smoothing in zip(
+        torch.autograd.grad(noisy, (r, f)), torch.autograd.grad(smooth, (r, f)), strict=True
+    ):
+        torch.testing.assert_close(by_noise, by_smoothing)
+
+
+@pytest.mark.parametrize(
+    ("real", "fake", "centre", "distance"),
+    [((0, 1), (0, 2), 0.0, 0.79788), ((0, 1), (1, 2), -1.0, 1.16663), ((0.5, 0), (3.0, 0), -9.0, 2.5)],
+)
+def test_wasserstein_loss_of_the_best_critic_is_minus_the_distance(
+    real: tuple[float, float], fake: tuple[float, float], centre: float, distance: float
+) -> None:
+    """1-D: the best slope-1 critic is -|x - centre|, with the centre where the distribution functions cross."""
+    score_real, score_fake = (-(gaussian(20_000, *shape) - centre).abs() for shape in (real, fake))
+    assert -critic_loss("wasserstein", score_real, score_fake).mean().item() == pytest.approx(distance, abs=2e-4)
+
+
+def test_distant_point_masses_give_wasserstein_a_slope_and_minimax_none() -> None:
+    """Arjovsky's example: W1(d_0, d_t) = |t|, slope 1; the trained minimax critic says JSD = ln 2 at any t, slope 0."""
+    t = torch.tensor([5.0], dtype=torch.float64, requires_grad=True)
+    real = torch.zeros(1, dtype=torch.float64)
+    assert -critic_loss("wasserstein", -real, -t).item() == pytest.approx(5.0)
+    (pull,) = torch.autograd.grad(ADVERSARIAL["wasserstein"].generator(-t, -real), t)
+    assert pull.item() == 1.0
+    sharp = 40.0
+    loss = critic_loss("minimax", sharp * (2.5 - real), sharp * (2.5 - t))
+    assert math.log(2) - loss.item() / 2 == pytest.approx(math.log(2), abs=1e-12)
+    (pull,) = torch.autograd.grad(ADVERSARIAL["minimax"].generator(sharp * (2.5 - t), real), t)
+    assert pull.item() == pytest.approx(0.0, abs=1e-12)
+
+
+def test_only_differences_count_where_the_papers_say_so() -> None:
+    r, f = scores()
+    for name in ("wasserstein", "relativistic"):
+        torch.testing.assert_close(critic_loss(name, r + 100, f + 100), critic_loss(name, r, f))
+    torch.testing.assert_close(critic_loss("relativistic", f, r), ADVERSARIAL["relativistic"].generator(f, r))
+
+
+@pytest.mark.parametrize("name", ADVERSARIAL)
+def test_scores_that_would_broadcast_are_refused(name: str) -> None:
+    """[B, 1] against [B] would compare every real picture with every generated one."""
+    r, f = scores(3)
+    with pytest.raises(ValueError, match="must have one shape"):
+        critic_loss(name, r[:, None], f)
+    with pytest.raises(ValueError, match="must have one shape"):
+        critic_loss(name, r[:, None], f[:, None])

@@ -31,9 +31,31 @@ LOSSES: dict[str, Loss] = {
     "monte carlo kl": lambda a, b, c, d: losses.kl_monte_carlo(a.T, b.T),
     "importance-weighted": lambda a, b, c, d: losses.importance_weighted_bound(a.T),
     "free bits": lambda a, b, c, d: losses.free_bits(losses.kl_standard_normal_per_dimension(a, b), 0.8),
+    "slope of a critic": lambda a, b, c, d: losses.unit_norm(losses.score_and_gradient(bowl, a)[1]),
+    "zero-centred slope of a critic": lambda a, b, c, d: losses.zero_centred(losses.score_and_gradient(bowl, a)[1]),
+    # Of a plane, whose slope is the same wherever the noise puts the pictures.
+    "gradient penalty": lambda a, b, c, d: losses.gradient_penalty(plane, a, b, rng=torch.Generator()),
+    "dragan penalty": lambda a, b, c, d: losses.dragan_penalty(plane, a, rng=torch.Generator()),
     "total correlation, mws": lambda a, b, c, d: weighted(losses.total_correlation_terms(a, b, c, 100, "mws")),
     "total correlation, exact": lambda a, b, c, d: weighted(losses.total_correlation_terms(a, b, c, len(a), "exact")),
 }
+
+
+def critic_of(name: str) -> Loss:
+    """One score a row, with targets that are neither 1 nor 0."""
+    return lambda a, b, c, d: losses.ADVERSARIAL[name].critic(a[:, 0], b[:, 0], c[:, 0].sigmoid(), d[:, 0].sigmoid())
+
+
+def generator_of(name: str) -> Loss:
+    return lambda a, b, c, d: losses.ADVERSARIAL[name].generator(a[:, 0], b[:, 0])
+
+
+def bowl(x: Tensor) -> Tensor:
+    return x.square().sum(dim=1)
+
+
+def plane(x: Tensor) -> Tensor:
+    return 3 * x.sum(dim=1)
 
 
 def levels(x: Tensor) -> Tensor:
@@ -43,6 +65,10 @@ def levels(x: Tensor) -> Tensor:
 def weighted(parts: losses.TotalCorrelationTerms) -> Tensor:
     """Different weights, so that an error in one part cannot cancel in the sum."""
     return parts.mutual_information + 4 * parts.total_correlation + 0.7 * parts.dimension_wise_kl
+
+
+LOSSES |= {f"{name}, critic": critic_of(name) for name in losses.ADVERSARIAL}
+LOSSES |= {f"{name}, generator": generator_of(name) for name in losses.ADVERSARIAL}
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -17,7 +17,7 @@ VERBS = {
     "inspect": ("report on a folder of pictures before training", "latentry.cli.inspect"),
     "recipes": ("list the presets", "latentry.cli.recipes"),
     "runs": ("list the runs here, with their scores", "latentry.cli.runs"),
-    "doctor": ("show what this machine has", "latentry.cli.doctor"),
+    "doctor": ("say what goes wrong in a run and which flag to change", "latentry.cli.doctor"),
 }
 
 

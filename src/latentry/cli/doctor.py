@@ -1,11 +1,15 @@
-"""`latentry doctor --environment`: what this machine has."""
+"""`latentry doctor RUN`: what goes wrong in a run, and the flag to change; `--environment`: what this machine has."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
 
 from latentry.cli.flags import parse_flags
 from latentry.errors import InputError
@@ -15,6 +19,8 @@ from latentry.errors import InputError
 class DoctorFlags:
     """The verb's arguments."""
 
+    run: Annotated[tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="RUN")] = None
+    """a run folder, of a run that has ended, was stopped or is still going"""
     environment: bool = False
     """show versions, processors, accelerators, optional packages, caches and speed"""
     json: bool = False
@@ -31,23 +37,43 @@ _OPTIONAL = {
 
 
 def main(arguments: list[str]) -> int:
-    """Look and report."""
-    flags = parse_flags(DoctorFlags, arguments, prog="latentry doctor", description="Show what this machine has.")
-    if not flags.environment:
-        raise InputError("doctor has nothing to look at; try latentry doctor --environment")
-    record = look_around()
+    """Look and report; findings are no failure of the command."""
+    description = "Say what goes wrong in a run, why, and which flag to change; or show what this machine has."
+    flags = parse_flags(DoctorFlags, arguments, prog="latentry doctor", description=description)
+    if flags.run is None and not flags.environment:
+        raise InputError("doctor has nothing to look at; try latentry doctor RUN, or latentry doctor --environment")
+    record: dict[str, Any] = {}
+    if flags.run is not None:
+        from latentry.training.doctor import diagnose_run
+
+        findings = diagnose_run(flags.run)
+        record |= {"run": str(flags.run), "findings": [dataclasses.asdict(finding) for finding in findings]}
+    if flags.environment:
+        record |= look_around()
     if flags.json:
         sys.stdout.write(json.dumps(record, indent=2) + "\n")
         return 0
+    if flags.run is not None:
+        from latentry.report.findings import finding_lines
+
+        lines = [line for finding in findings for line in ("", *finding_lines(finding))]
+        head = f"{flags.run}: {len(findings) or 'no'} finding{'' if len(findings) == 1 else 's'}"
+        sys.stdout.write("\n".join([head, *lines, ""]))
+    if flags.environment:
+        _print_environment(record)
+    return 0
+
+
+def _print_environment(record: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
     table = Table(show_header=False)
     for name, value in record.items():
-        shown = "\n".join(f"{k}: {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
-        table.add_row(name.replace("_", " "), shown)
+        if name not in ("run", "findings"):
+            shown = "\n".join(f"{k}: {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
+            table.add_row(name.replace("_", " "), shown)
     Console().print(table)
-    return 0
 
 
 def look_around() -> dict[str, Any]:

@@ -18,7 +18,7 @@ class InspectFlags:
     """The verb's arguments."""
 
     data: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA")]
-    """a folder, zip, IDX, npy, npz or parquet file, hf:owner/name, or faces, digits, shapes, ring, grid, stacked:digits"""
+    """a folder, zip, IDX, npy, npz or parquet, hf:owner/name, or faces, digits, shapes, ring, grid, stacked:digits"""
     size: str | None = None
     """side in pixels that pictures would be brought to, or HEIGHTxWIDTH"""
     channels: Channels = "auto"

@@ -1,8 +1,14 @@
-"""What keeps a critic smooth: penalties on the gradient of its scores with respect to pictures, and weight clipping.
+"""What keeps a critic smooth: penalties on its slope with respect to the picture, and weight clipping.
 
-A critic here is a function from pictures [B, ...] to scores [B], each of which depends on its own picture only: the
-gradient of the scores' sum then holds each score's own gradient. Batch normalisation breaks that.
-Letters: B pictures or pairs.
+    Arjovsky et al. 2017, "Wasserstein GAN" (arXiv:1701.07875): weight clipping.
+    Gulrajani et al. 2017, "Improved training of Wasserstein GANs" (arXiv:1704.00028): the gradient penalty.
+    Kodali et al. 2017, "On convergence and stability of GANs" (arXiv:1705.07215): DRAGAN.
+    Mescheder et al. 2018, "Which training methods for GANs do actually converge?" (arXiv:1801.04406): R1 and R2.
+
+A critic maps pictures [B, ...] of any trailing shape to scores [B], and each score must depend on its own picture only:
+the slopes of all scores are taken at once, as the gradient of their sum. Penalties are [B], without their factor. Call
+them outside mixed precision; they have gradients with respect to the critic's parameters, none to the pictures.
+Letters: B batch, g the gradient of a score.
 """
 
 from __future__ import annotations
@@ -12,45 +18,63 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-Critic = Callable[[Tensor], Tensor]
-
-_LEAST_SQUARED_NORM = 1e-12  # the square root has no slope at 0, where a fresh or dead critic may be
+CriticFunction = Callable[[Tensor], Tensor]
 
 
-def score_and_gradient(critic: Critic, x: Tensor) -> tuple[Tensor, Tensor]:
-    """The scores [B] of pictures and the gradient of each with respect to its picture, like x.
+def score_and_gradient(critic: CriticFunction, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Scores of pictures, and each score's gradient with respect to its own picture, from one pass.
 
-    One forward pass; both can be differentiated with respect to the critic's weights.
+    Both can be differentiated with respect to the critic's parameters; `x` is cut off from where it came from.
+
+    Args:
+        critic: maps pictures [B, ...] to scores [B]; each score must depend on its own picture only.
+        x: pictures, [B, ...].
+
+    Returns:
+        Scores [B] and gradients [B, ...].
     """
     x = x.detach().requires_grad_()
     score = critic(x)
+    if score.shape != x.shape[:1]:
+        raise ValueError(f"the critic returned {tuple(score.shape)} for {len(x)} pictures; it must return ({len(x)},)")
+    # torch.autograd.grad, not torch.func.grad: a critic may keep state in its pass (power iteration, dropout's rng).
     (gradient,) = torch.autograd.grad(score.sum(), x, create_graph=True)
     return score, gradient
 
 
 def unit_norm(gradient: Tensor) -> Tensor:
-    """(|g| - 1)^2 of gradients [B, ...], [B]."""
-    squared = gradient.flatten(1).square().sum(dim=1)
-    return (squared.clamp(min=_LEAST_SQUARED_NORM).sqrt() - 1).square()
+    """(|g| - 1)^2, two-sided; Gulrajani et al. 2017, Eq. 3, without lambda. [B, ...] to [B]."""
+    return (_norm(gradient) - 1).square()
 
 
 def zero_centred(gradient: Tensor) -> Tensor:
-    """|g|^2 / 2 of gradients [B, ...], [B]: R1 on real and R2 on generated pictures, without the factor gamma.
-
-    Mescheder et al. 2018 (arXiv:1801.04406), Eq. 9 and 10.
-    """
-    return 0.5 * gradient.flatten(1).square().sum(dim=1)
+    """|g|^2 / 2, to be multiplied by gamma; Mescheder et al. 2018, Eq. 9 on real pictures (R1), Eq. 10 (R2)."""
+    return gradient.flatten(1).square().sum(dim=1) / 2
 
 
-def gradient_penalty(critic: Critic, x_real: Tensor, x_fake: Tensor, *, rng: torch.Generator) -> Tensor:
-    """How far the critic's gradient norm is from one, between real and generated pictures.
-
-    Gulrajani et al. 2017 (arXiv:1704.00028), Algorithm 1, lines 4-7, without the factor lambda.
+def interpolate(x_real: Tensor, x_fake: Tensor, rng: torch.Generator) -> Tensor:
+    """A point on the line between the two of each pair, uniform; Gulrajani et al. 2017, Algorithm 1, lines 4 and 6.
 
     Args:
-        critic: scores pictures.
-        x_real, x_fake: pictures [B, ...], pair by pair.
-        rng: one weight a pair, uniform.
+        x_real, x_fake: pictures, [B, ...].
+        rng: on the pictures' device.
+    """
+    if x_real.shape != x_fake.shape:
+        raise ValueError(f"x_real {tuple(x_real.shape)} and x_fake {tuple(x_fake.shape)} must have one shape")
+    shape = (len(x_real),) + (1,) * (x_real.dim() - 1)  # one weight a pair: a weight a pixel would leave the line
+    weight = torch.rand(shape, generator=rng, device=x_real.device, dtype=x_real.dtype)
+    return torch.lerp(x_fake, x_real, weight)
+
+
+def gradient_penalty(critic: CriticFunction, x_real: Tensor, x_fake: Tensor, *, rng: torch.Generator) -> Tensor:
+    """How far the critic's slope is from one, between real and generated pictures.
+
+    Gulrajani et al. 2017, Algorithm 1, lines 4-7, without lambda.
+
+    Args:
+        critic: maps pictures [B, ...] to scores [B]; each score must depend on its own picture only.
+        x_real, x_fake: pictures, [B, ...].
+        rng: on the pictures' device.
 
     Returns:
         One penalty a pair, [B].
@@ -59,27 +83,43 @@ def gradient_penalty(critic: Critic, x_real: Tensor, x_fake: Tensor, *, rng: tor
     return unit_norm(gradient)
 
 
-def dragan_penalty(critic: Critic, x_real: Tensor, *, rng: torch.Generator) -> Tensor:
-    """How far the critic's gradient norm is from one around real pictures [B, ...], without the factor lambda; [B].
+def dragan_penalty(critic: CriticFunction, x_real: Tensor, *, rng: torch.Generator) -> Tensor:
+    """How far the critic's slope is from one, next to real pictures; Kodali et al. 2017, without lambda, with k = 1.
 
-    Kodali et al. 2017 (arXiv:1705.07215), Algorithm 1: the pictures with noise, uniform in [0, 1] times half their
-    standard deviation, as the authors perturb them.
+    The paper's formula has Gaussian noise of a variance to be chosen. Here it is the noise of their experiments,
+    uniform in every pixel from 0 to half the batch's standard deviation, which needs no choice.
+
+    Args:
+        critic: maps pictures [B, ...] to scores [B]; each score must depend on its own picture only.
+        x_real: pictures, [B, ...].
+        rng: on the pictures' device.
+
+    Returns:
+        One penalty a picture, [B].
     """
-    noise = torch.rand(x_real.shape, generator=rng, device=x_real.device, dtype=x_real.dtype)
-    _, gradient = score_and_gradient(critic, x_real + 0.5 * x_real.std() * noise)
+    uniform = torch.rand(x_real.shape, generator=rng, device=x_real.device, dtype=x_real.dtype)
+    # Without Bessel's correction, so that one picture of one pixel has a spread (0), and copies do not change it.
+    _, gradient = score_and_gradient(critic, x_real + 0.5 * x_real.std(correction=0) * uniform)
     return unit_norm(gradient)
-
-
-def interpolate(x_real: Tensor, x_fake: Tensor, rng: torch.Generator) -> Tensor:
-    """A point on the line between each real and its generated picture, uniform, like both."""
-    shape = (len(x_real),) + (1,) * (x_real.dim() - 1)
-    weight = torch.rand(shape, generator=rng, device=x_real.device, dtype=x_real.dtype)
-    return torch.lerp(x_fake, x_real, weight)
 
 
 @torch.no_grad()
 def clip_weights(module: nn.Module, limit: float) -> None:
-    """Keep every weight within plus and minus `limit`, in place; Arjovsky et al. 2017, Algorithm 1, line 7."""
-    weights = [weight.detach() for weight in module.parameters()]
-    torch._foreach_clamp_min_(weights, -limit)
-    torch._foreach_clamp_max_(weights, limit)
+    """Put every parameter between -limit and limit, in place; Arjovsky et al. 2017, Algorithm 1, line 7."""
+    if not limit > 0:
+        raise ValueError(f"limit (={limit}) must be above 0")
+    weights: list[Tensor] = list(module.parameters())
+    if weights:  # the fused operations refuse an empty list
+        torch._foreach_clamp_min_(weights, -limit)
+        torch._foreach_clamp_max_(weights, limit)
+
+
+def _norm(gradient: Tensor) -> Tensor:
+    """|g| of each picture, [B, ...] to [B], with derivative 0 where g is exactly 0, as with every rectifier off.
+
+    The square root's derivative there is infinite, and infinity times the 0 of the square is NaN. So the root never
+    sees a 0: it is given 1 there, and its result discarded. Adding a small number instead would bias every penalty.
+    """
+    square = gradient.flatten(1).square().sum(dim=1)
+    is_zero = square == 0
+    return torch.where(is_zero, 0.0, torch.where(is_zero, 1.0, square).sqrt())

@@ -27,7 +27,7 @@ class OwnNetworks:
     """The caller's own networks, in place of those that the settings describe.
 
     Attributes:
-        encoder: pictures in [-1, 1], [B, C, H, W], to [B, D] (autoencoder) or [B, 2 D] (VAE: means, then log-variances).
+        encoder: pictures in [-1, 1], [B, C, H, W], to [B, D] (autoencoder) or [B, 2 D] (VAE: means, log-variances).
         decoder: latents [B, D] to [B, C, H, W] without a final nonlinearity; of a GAN, the generator.
         critic: of a GAN, pictures to scores [B].
     """

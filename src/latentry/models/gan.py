@@ -218,6 +218,7 @@ class GANMethod:
         twice = None if condition is None else torch.cat([condition, condition])
         real, fake = both[:n], both[n:]
         critic: Callable[[Tensor], Tensor] = lambda x: self.critic(x, condition).score  # noqa: E731
+        penalty: Tensor | None = None
         match self.game.constraint:
             case "r1" | "r2" | "r1-r2":
                 return self._judge_with_slope(both, twice)
@@ -225,8 +226,6 @@ class GANMethod:
                 penalty = _in_float32(lambda: gradient_penalty(critic, real, fake, rng=rng), both)
             case "dragan":
                 penalty = _in_float32(lambda: dragan_penalty(critic, real, rng=rng), both)
-            case "none" | "clip" | "spectral":
-                penalty = None
         if self.together:
             return (*_halves(self.critic(both, twice)), penalty)
         return self.critic(real, condition), self.critic(fake, condition), penalty

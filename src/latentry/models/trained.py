@@ -140,7 +140,7 @@ class TrainedModel:
         return self._in_chunks(lambda x, told: encode(to_float(x), told).float(), images, conditions)
 
     def decode(self, z: np.ndarray, conditions: np.ndarray | None = None) -> np.ndarray:
-        """Pictures, uint8 [n, C, H, W], of latents, float [n, *latent shape], under conditions [n, K] if it is told any."""
+        """Pictures, uint8 [n, C, H, W], of latents, float [n, *latent shape], under conditions [n, K] if any."""
         expected = self.network.latent.shape
         if z.shape[1:] != expected:
             raise InputError(f"latents have shape {z.shape}; this model decodes [n, {', '.join(map(str, expected))}]")

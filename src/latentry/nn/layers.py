@@ -78,7 +78,7 @@ class Layer(nn.Module):
         """The weight that is trained; `weight` itself, but under spectral normalisation."""
         if not parametrize.is_parametrized(self, "weight"):
             return self.weight
-        original: Tensor = self.parametrizations["weight"].original  # type: ignore[index, union-attr, assignment]
+        original: Tensor = self.parametrizations["weight"].original  # type: ignore[index, union-attr]
         return original
 
     @abstractmethod

@@ -9,6 +9,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from latentry.data import ImageSet
 from latentry.settings.config import Config
+from latentry.report.findings import finding_lines
+from latentry.training.doctor import Finding
 from latentry.training.observer import Pace, Pictures
 from latentry.training.run import Run
 
@@ -49,6 +51,10 @@ class ConsoleObserver:
         which = "held out" if record["held_out"] else "training"
         head = f"{record['images']:>11,} images  {record['images_per_sec']:>7,.0f}/s  {duration(record['seconds']):>6}"
         self._console.print(f"{head}  {which}: {', '.join(shown + units)}", highlight=False, soft_wrap=True)
+
+    def found(self, finding: Finding) -> None:
+        """Print what goes wrong and the flag to change."""
+        self._console.print(*finding_lines(finding), sep="\n", markup=False, highlight=False, soft_wrap=True)
 
     def ended(self) -> None:
         """Take the bar away."""

@@ -16,6 +16,7 @@ from latentry.report.scatter import draw_points
 
 if TYPE_CHECKING:
     from latentry.settings.config import Config
+    from latentry.training.doctor import Finding
     from latentry.training.observer import Pace, Pictures
     from latentry.training.run import Run
 
@@ -150,6 +151,9 @@ class GridWriter:
             save_png(self._samples / name, shown)
         if pictures.reconstructions is not None:
             save_png(self._samples / f"reconstructions-{name}", pairs(pictures.reals, pictures.reconstructions))
+
+    def found(self, finding: Finding) -> None:
+        """Nothing to draw."""
 
     def ended(self) -> None:
         """Nothing to close."""

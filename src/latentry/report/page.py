@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from latentry.files import read_json, write_file
+from latentry.report.findings import findings_section
+from latentry.training.doctor import diagnose_run
 from latentry.training.run import Run
 
 _STYLE = """
@@ -28,6 +30,9 @@ img { max-width: 100%; image-rendering: auto; border-radius: 6px; background: #f
 .plots svg { width: 100%; height: auto; background: #fff; border-radius: 6px; }
 table { border-collapse: collapse; font-size: .9rem; width: 100%; } td { border-top: 1px solid var(--line);
   padding: .3rem .75rem .3rem 0; vertical-align: top; } td:first-child { color: var(--faint); white-space: nowrap; }
+.finding { background: var(--card); border: 1px solid var(--line); border-left: 4px solid #dc2626; border-radius: 8px;
+  padding: .25rem 1rem; margin: .75rem 0; } .finding h3 { font-size: 1rem; margin: .6rem 0 .25rem; }
+.finding pre { white-space: pre-wrap; } .finding svg { max-width: 20rem; background: #fff; border-radius: 6px; }
 pre { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .75rem; overflow-x: auto; }
 details summary { cursor: pointer; } @media print { body { max-width: none; } details { display: none; } }
 """
@@ -42,11 +47,12 @@ def write_page(run: Run) -> Path:
         f"<h1>{html.escape(title)}</h1>",
         f"<p>{html.escape(run.path.name)}</p>",
         _facts(data, log, model),
+        findings_section(diagnose_run(run.path)),
         _figure(run.path / "samples.png", "Samples", _sampler_sentence(model)),
         _figure(_newest(run.samples, "reconstructions-*.png"), "Reconstructions", _RECONSTRUCTIONS),
         _figure(run.samples / "reals.png", "Real pictures", "From the same data set."),
         f'<h2>Training</h2><div class="plots">{_plots(log)}</div>' if len(log) > 1 else "",
-        _figure(run.samples / "final-prior.png", "Samples from the model's own prior", _PRIOR) if _fitted(model) else "",
+        _figure(run.samples / "final-prior.png", "Samples from the own prior", _PRIOR) if _fitted(model) else "",
         f"<h2>Data</h2>{_table(_flatten(data))}",
         f"<h2>Settings</h2>{_settings(config.to_json())}",
         f"<h2>Again</h2><pre>latentry sample {html.escape(str(run.path))} --seeds 0-63 -o samples.png</pre>",

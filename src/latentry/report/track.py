@@ -9,6 +9,7 @@ from typing import Any, Literal
 from latentry.errors import InputError
 from latentry.report.grid import pairs, tile
 from latentry.settings.config import Config
+from latentry.training.doctor import Finding
 from latentry.training.observer import Observer, Pace, Pictures
 from latentry.training.run import Run
 
@@ -45,6 +46,9 @@ class TensorBoard:
             self._writer.add_image(name, picture, record["images"])
         self._writer.flush()
 
+    def found(self, finding: Finding) -> None:
+        """Findings are for people; the trackers have the numbers."""
+
     def ended(self) -> None:
         """Close the event file."""
         self._writer.close()
@@ -71,6 +75,9 @@ class WeightsAndBiases:
         shown = {name: self._module.Image(p.transpose(1, 2, 0).squeeze()) for name, p in grids(pictures).items()}
         self._run.log({**flat_numbers(record), **shown}, step=record["images"])
 
+    def found(self, finding: Finding) -> None:
+        """Findings are for people; the trackers have the numbers."""
+
     def ended(self) -> None:
         """Finish the run."""
         self._run.finish()
@@ -95,6 +102,9 @@ class MLflow:
     def ticked(self, record: dict[str, Any], pictures: Pictures) -> None:
         """Log the numbers at the images seen."""
         self._module.log_metrics(flat_numbers(record), step=record["images"])
+
+    def found(self, finding: Finding) -> None:
+        """Findings are for people; the trackers have the numbers."""
 
     def ended(self) -> None:
         """Store the newest grids and finish the run."""

@@ -19,7 +19,7 @@ class DataSettings:
     """The pictures: where they are, what size and channels they get, and how many are held out."""
 
     data: str = "faces"
-    """faces, digits, shapes, ring, grid; a folder, zip, IDX, npy, npz, parquet; hf:OWNER/NAME[:SPLIT]; stacked:digits."""
+    """faces, digits, shapes, ring, grid, stacked:digits; a folder, zip, IDX, npy, npz, parquet; or hf:OWNER/NAME."""
     size: str | int | None = None
     """side in pixels, such as 64, or HEIGHTxWIDTH, such as 64x48; None keeps a common size of up to 128, else 64."""
     channels: Channels = "auto"

@@ -129,8 +129,8 @@ class AugmentSettings:
             raise InputError(f"augment-target (={self.augment_target}) must be between -1 and 1; the paper uses 0.6")
         if self.augment == "fixed" and "rotation" in self.augment_policies and self.augment_p > _SAFE_ROTATION:
             raise InputError(
-                f"augment-p (={self.augment_p}) with rotation leaves nothing that says which way is up, and the generator "
-                f"would make turned pictures (Karras et al. 2020, section 2.2); use at most {_SAFE_ROTATION}"
+                f"augment-p (={self.augment_p}) with rotation hides which way is up, so the generator would "
+                f"make turned pictures (Karras et al. 2020, section 2.2); use at most {_SAFE_ROTATION}"
             )
         if self.augment in ("fixed", "adaptive") and not self.augment_policies:
             raise InputError(f"augment={self.augment} needs at least one of augment-policies")

@@ -37,8 +37,8 @@ def _foster_training(batch: int, epochs: float, lr: float) -> TrainingSettings:
     return TrainingSettings(batch=batch, epochs=epochs, lr=lr, schedule="constant", warmup=0.0, ema=None)
 
 
-# Chapter 4. Differs from the book in: a generator of transposed 4x4 convolutions that starts from a linear layer, which is
-# the book's first transposed convolution of a 1x1 picture; batch statistics move by PyTorch's 0.1 a step.
+# Chapter 4. Differs from the book in: the generator starts from a linear layer, which is what the book's first
+# transposed convolution of a 1x1 picture is; batch statistics move by PyTorch's 0.1 a step.
 _FOSTER_GAN_NETWORK = NetworkSettings(
     width=64, width_max=512, base=4, upsampling="transposed", norm="batch", activation="leaky-relu",
 )  # fmt: skip
