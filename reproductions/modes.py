@@ -1,11 +1,11 @@
 """Mode coverage on the ring and the grid, with PacGAN's networks and settings, beside the published table.
 
-    python -m reproductions.modes --updates 50000 --seeds 5 [--worlds ring,grid] [--games gan,pacgan4,wgan-gp,rpgan-r1-r2]
+    python -m reproductions.modes --updates 50000 --seeds 5 [--worlds ring,grid] [--games gan,pacgan4,wgan-gp,...]
 
     Lin et al. 2018, "PacGAN: the power of two samples in GANs" (arXiv:1712.04086), Table 1: 2 latents; generator of 4
     hidden layers of 400 with batch normalisation and ReLU; discriminator of 3 layers of 200 maxout units of 5 pieces;
-    Adam 1e-4 with beta1 0.8; batch 100; 100,000 points; first weights of standard deviation 0.02; 400,000 updates; 2,500
-    points judged. With packing m the discriminator sees 100 packs, of 100 m points.
+    Adam 1e-4 with beta1 0.8; batch 100; 100,000 points; first weights of standard deviation 0.02; 400,000 updates;
+    2,500 points judged. With packing m the discriminator sees 100 packs, of 100 m points.
 
 Differs from the paper in: the number of updates, which is an argument; WGAN-GP and relativistic pairing with R1 and R2
 are not in its table, and use the same networks and batch with the optimiser's settings given below.
@@ -28,7 +28,7 @@ import torch
 
 import latentry
 from latentry.data.points import WORLDS
-from latentry.metrics.modes import ModeScore, perfect_mode_score, score_modes
+from latentry.metrics.modes import perfect_mode_score, score_modes
 
 HERE = Path(__file__).parent
 N_JUDGED = 2500
@@ -51,7 +51,9 @@ GAMES: dict[str, dict[str, Any]] = {
         "critic_activation": "leaky-relu", "init_std": None, "ema": "100k", "batch": 400,
     },
 }  # fmt: skip
-PUBLISHED = """| PacGAN, Table 1 (10 trials, 400,000 updates) | ring modes /8 | high quality | reverse KL | grid modes /25 | high quality | reverse KL |
+PUBLISHED = """Published, PacGAN, Table 1: 10 trials, 400,000 updates.
+
+| game | ring modes /8 | high quality | reverse KL | grid modes /25 | high quality | reverse KL |
 |---|---|---|---|---|---|---|
 | GAN | 6.3 +- 0.5 | 98.2 +- 0.2 % | 0.45 +- 0.09 | 17.3 +- 0.8 | 94.8 +- 0.7 % | 0.70 +- 0.07 |
 | PacGAN2 | 7.9 +- 0.1 | 95.6 +- 2.0 % | 0.07 +- 0.03 | 23.8 +- 0.7 | 91.3 +- 0.8 % | 0.13 +- 0.04 |
@@ -102,9 +104,10 @@ def run(world: str, game: str, seed: int, updates: int) -> dict[str, Any]:
 def table(records: list[dict[str, Any]]) -> str:
     """Ours beside the published one: means and standard errors over seeds, by number of updates."""
     rows = [
-        "Written by `python -m reproductions.modes`; see there for networks and settings. Two threads or one, see modes.jsonl.",
+        "Written by `python -m reproductions.modes`; see there for networks and settings.",
         "",
-        "| game | updates | seeds | ring modes /8 | high quality | reverse KL | grid modes /25 | high quality | reverse KL |",
+        "| game | updates | seeds | ring modes /8 | high quality | reverse KL "
+        "| grid modes /25 | high quality | reverse KL |",
         "|---|--:|--:|---|---|---|---|---|---|",
     ]
     for game, updates in sorted({(r["game"], r["updates"]) for r in records}):
@@ -120,10 +123,8 @@ def table(records: list[dict[str, Any]]) -> str:
             ]
         rows.append(f"| {game} | {updates:,} | {n} | {' | '.join(cells)} |")
     perfect = []
-    for world in WORLDS.values():
-        best: ModeScore = perfect_mode_score(
-            N_JUDGED, world.centres, world.std, rng=torch.Generator().manual_seed(0)
-        )
+    for points in WORLDS.values():
+        best = perfect_mode_score(N_JUDGED, points.centres, points.std, rng=torch.Generator().manual_seed(0))
         assert best.high_quality is not None and best.reverse_kl is not None
         perfect += [f"{best.modes:.1f}", f"{100 * best.high_quality:.1f} %", f"{best.reverse_kl:.3f}"]
     rows.append(f"| a perfect sampler | | | {' | '.join(perfect)} |")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from latentry.errors import InputError
 from latentry.files import read_json
 from latentry.settings.config import LENGTHS, Config, config_from_json
 from latentry.settings.recipes import RECIPES, find_recipe
+from latentry.settings.specs import ConditionSpec
 
 if TYPE_CHECKING:
     from latentry.api import TrainingResult
@@ -122,6 +124,20 @@ def _train(config: Config, flags: RunFlags) -> int:
     return 0 if result.finished else 128 + (result.signal or 0)
 
 
+def _example_of_condition(condition: ConditionSpec | None) -> str:
+    """A flag of `latentry sample` that asks for something that the model knows."""
+    if condition is None:
+        return ""
+    name = condition.names[0]
+    match condition.kind:
+        case "class":
+            return f" --class {shlex.quote(name)}"
+        case "attributes":
+            return f" --attributes {shlex.quote(f'{name}=1')}"
+        case "numbers":
+            return f" --numbers {shlex.quote(f'{name}={condition.centre[0]:.3g}')}"
+
+
 def _as_json(result: TrainingResult) -> dict[str, Any]:
     log = result.log
     return {
@@ -137,16 +153,20 @@ def _farewell(result: TrainingResult) -> list[str]:
     run = result.path
     if not result.finished:
         return [f"stopped and saved in {run}", "", "continue with:", f"  latentry train --resume {run}"]
-    samplers = result.load().network.samplers
+    model = result.load().network
+    samplers = model.samplers
     scores = ", ".join(f"{name} {score:,.1f}" for name, score in sorted(samplers.scores.items(), key=lambda s: -s[1]))
     lines = [f"done: {run}", f"  pictures  {run / 'samples.png'}", f"  model     {run / 'model'}"]
     if scores:
         lines.append(f"  latents   drawn from {samplers.chosen}; held-out log-likelihood in nats: {scores}")
+    if result.run.metrics_file.is_file():
+        first, *rest = read_json(result.run.metrics_file)["obedience"]["said"]
+        lines += [f"  condition {first}", *(f"          {line}" for line in rest)]
     return [
         *lines,
         "",
         "next:",
-        f"  latentry sample {run} --seeds 0-63 -o samples.png",
-        f"  latentry reconstruct {run} -o reconstructions.png",
+        f"  latentry sample {run} --seeds 0-63 -o samples.png{_example_of_condition(model.condition)}",
+        *([f"  latentry reconstruct {run} -o reconstructions.png"] if model.encode is not None else []),
         f"  latentry train --resume {run} --budget 30m",
     ]

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from latentry.data import ImageSet
-from latentry.settings.config import Config
 from latentry.report.findings import finding_lines
+from latentry.settings.config import Config
 from latentry.training.doctor import Finding
 from latentry.training.observer import Pace, Pictures
 from latentry.training.run import Run

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from latentry.data import to_stored
+from latentry.files import read_json
 from latentry.losses import active_units
 from latentry.models.contract import Method
 from latentry.settings.config import Config
@@ -27,6 +28,7 @@ from latentry.training.checkpoint import (
     restore_optimisers,
     save_checkpoint,
 )
+from latentry.training.doctor import Case, Meter, diagnose, forget_failure, record_failure
 from latentry.training.ema import EMA, ema_decay
 from latentry.training.interrupt import StopRequest
 from latentry.training.observer import Observer, Pace, Pictures
@@ -75,6 +77,7 @@ class Loop:
         self.ema = EMA(self.method.model)
         self._sums = TermSums()
         self._n_shown = N_POINTS_SHOWN if self.train.points else N_SHOWN
+        self._meter = Meter(self.config, self.method, self.train, self.held_out)
         self._saved_at = time.monotonic()
 
     def resume(self, checkpoint: Path) -> None:
@@ -89,6 +92,7 @@ class Loop:
 
     def __call__(self, stop: StopRequest) -> bool:
         """Train to the end of the budget; False if a signal asked to stop before, in which case the state is saved."""
+        self._begin_doctor()
         start, before = time.monotonic(), self.at.seconds
         refreshed = tick_began = start
         images_at_tick = self.at.images
@@ -161,7 +165,8 @@ class Loop:
     def _tick(self, rate: float) -> None:
         self._check_finite()
         self._follow_without_average()
-        held_out = self._score_held_out()
+        scored = self._score_held_out()
+        held_out = _means(scored)
         record: dict[str, Any] = {
             "images": self.at.images,
             "step": self.at.step,
@@ -171,30 +176,44 @@ class Loop:
             "lr": {name: optimiser.param_groups[0]["lr"] for name, optimiser in self.method.optimisers.items()},
             "train": self._sums.take(),
             "held_out": held_out,
+            "signals": self._meter.measure(self.ema.module, scored, last=self.at.tick >= self.training.ticks),
         }
         self.run.append_log(record)
         pictures = self._show()
         for observer in self.observers:
             observer.ticked(record, pictures)
+        self._see_doctor(record)
         ticks, wanted = self.training.ticks, min(self.training.checkpoints, self.training.ticks)
         if self.at.tick * wanted // ticks > (self.at.tick - 1) * wanted // ticks:
             self.save(score=held_out.get("loss") if held_out is not None else None)
 
-    def _score_held_out(self) -> dict[str, Any] | None:
-        """The method's terms on held-out pictures, with the averaged weights; None where none are held out."""
+    def _score_held_out(self) -> dict[str, Tensor]:
+        """The method's terms on held-out pictures, with the averaged weights; nothing where none are held out."""
         between_ticks = self.at.images // max(self.at.tick, 1)
         n = min(len(self.held_out), int(np.clip(between_ticks // _SCORED_SHARE, *_N_SCORED)))
         if n == 0:
-            return None
+            return {}
         rng = rng_for(self.training.seed, "held-out", device=self.held_out.device)  # the same noise at every tick
         parts: dict[str, list[Tensor]] = {}
         for rows in np.array_split(np.arange(n), -(-n // _SCORE_BATCH)):
             for name, value in self.method.score(self.ema.module, self.held_out.take(rows), rng).items():
                 parts.setdefault(name, []).append(value)
-        whole = {name: torch.cat(values) for name, values in parts.items()}
-        mu = whole.pop("mu", None)
-        means = {name: value.double().mean(dim=0).tolist() for name, value in whole.items()}
-        return means if mu is None else {**means, "active_units": int(active_units(mu).sum())}
+        return {name: torch.cat(values) for name, values in parts.items()}
+
+    def _begin_doctor(self) -> None:
+        """What was found before a run is resumed is not told again."""
+        forget_failure(self.run.path)
+        self._case = Case(self.config, self.run.read_log(), read_json(self.run.data_file))
+        self._told = {finding.name for finding in diagnose(self._case)} if self._case.log else set()
+
+    def _see_doctor(self, record: dict[str, Any]) -> None:
+        """Tell what goes wrong, each thing once."""
+        self._case.log.append(record)
+        for finding in diagnose(self._case):
+            if finding.name not in self._told:
+                self._told.add(finding.name)
+                for observer in self.observers:
+                    observer.found(finding)
 
     def _show(self) -> Pictures:
         """Samples of latents, and reconstructions of pictures, that stay the same all run."""
@@ -219,7 +238,11 @@ class Loop:
         if terms := self._sums.not_finite():
             kept = list_checkpoints(self.run.checkpoints)
             last = f"the last good checkpoint is {kept[-1]}" if kept else "no checkpoint was written yet"
-            raise non_finite_error(terms, self.method.module, self.at.images, self.training.lr, last)
+            module, lr = self.method.module, self.training.lr
+            record_failure(
+                self.run.path, images=self.at.images, terms=terms, module=module, lr=lr, pictures=self._meter.not_finite
+            )
+            raise non_finite_error(terms, module, self.at.images, lr, last)
 
     def _tell_pace(self, rate: float) -> None:
         progress = self.budget.progress(self.at.images, self.at.seconds)
@@ -231,3 +254,11 @@ class Loop:
         pace = Pace(progress, self.at.images, rate, max(0.0, left))
         for observer in self.observers:
             observer.advanced(pace)
+
+
+def _means(scored: dict[str, Tensor]) -> dict[str, Any] | None:
+    """The means of terms over held-out pictures, and how many latents follow them; None where none are held out."""
+    if not scored:
+        return None
+    means = {name: value.double().mean(dim=0).tolist() for name, value in scored.items() if name != "mu"}
+    return means if "mu" not in scored else {**means, "active_units": int(active_units(scored["mu"]).sum())}

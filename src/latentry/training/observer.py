@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from latentry.settings.config import Config
+from latentry.training.doctor import Finding
 from latentry.training.run import Run
 
 
@@ -43,6 +44,10 @@ class Observer(Protocol):
 
     def ticked(self, record: dict[str, Any], pictures: Pictures) -> None:
         """A log record was written."""
+        ...
+
+    def found(self, finding: Finding) -> None:
+        """Something goes wrong; each thing is told once, after the tick that showed it."""
         ...
 
     def ended(self) -> None:

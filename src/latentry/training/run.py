@@ -50,6 +50,11 @@ class Run:
         return self.path / "checkpoints"
 
     @property
+    def metrics_file(self) -> Path:
+        """What was measured at the end; not every run has one."""
+        return self.path / "metrics.json"
+
+    @property
     def model(self) -> Path:
         """What `load()` reads; there once the run has ended."""
         return self.path / "model"
