@@ -24,8 +24,8 @@ from latentry.data import (
 from latentry.data.builtin import NAMES as BUILT_IN
 from latentry.data.mirror import mirror_allowed
 from latentry.errors import InputError
+from latentry.evaluation import measure
 from latentry.files import read_json, write_json
-from latentry.metrics.obedience import judge
 from latentry.models.build import OwnNetworks, build_method, build_model, initialise_model
 from latentry.models.contract import Batch
 from latentry.models.folder import condition_from_json, load_model
@@ -52,7 +52,6 @@ from latentry.training.stream import PictureStream
 _BUILT_IN_SECONDS = 60.0
 _OWN_DATA_SECONDS = 600.0
 _INSPECTION_SECONDS = 2e-4  # to look for copies of one picture, on a laptop
-_PROBE_SHOWN = 2_000, 200_000  # pictures that the probe of a conditional model is trained on, after a short, a long run
 _FROM_PYTHON = "python:"  # what the config says of data that were an array or a data set, not a path
 
 
@@ -98,8 +97,9 @@ def train(
             cartoon faces, or what the recipe says.
         out: where run folders are made.
         encoder, decoder: networks of your own in place of the recipe's. The encoder maps pictures in [-1, 1],
-            [B, C, H, W], to [B, latent] (autoencoder) or [B, 2 * latent] (VAE: means, then log-variances); the decoder
-            maps [B, latent] to [B, C, H, W] without a final nonlinearity. They are trained in place. Of a GAN the
+            [B, C, H, W], to [B, latent] (autoencoder), [B, 2 * latent] (VAE: means, then log-variances) or
+            [B, latent, h, w] (VQ-VAE); the decoder maps [B, latent], or [B, latent, h, w], to [B, C, H, W] without a
+            final nonlinearity. They are trained in place. Of a GAN the
             decoder is the generator. Of a conditional model both take the condition [B, K] as a second argument.
         critic: of a GAN, a network of your own that maps pictures to a `latentry.models.gan.Judgement`.
         observers: what else watches the run.
@@ -336,8 +336,8 @@ def _run_loop(loop: Loop, images: ImageSet, own: OwnNetworks) -> TrainingResult:
                 for name in trained.samplers:
                     save_png(loop.run.samples / f"final-{name}.png", tile(trained.sample(n, sampler=name)))
                 save_png(loop.run.path / "samples.png", tile(trained.sample(n)))
-                if condition is not None:
-                    _judge_into_run(loop, trained, images)
+                if found := measure(trained, images, loop.at.images):
+                    write_json(loop.run.metrics_file, found)
                 write_page(loop.run)
     finally:
         for observer in loop.observers:
@@ -350,13 +350,6 @@ def _inspect_into_run(loop: Loop, images: ImageSet) -> None:
     if len(images) * _INSPECTION_SECONDS < 0.03 * loop.at.seconds:
         record = read_json(loop.run.data_file)
         write_json(loop.run.data_file, {**record, "report": inspect_set(images).to_json()})
-
-
-def _judge_into_run(loop: Loop, model: TrainedModel, images: ImageSet) -> None:
-    """Write how well a conditional model obeys, by a probe that costs a small share of the training."""
-    n_shown = int(np.clip(loop.at.images // 4, *_PROBE_SHOWN))
-    found = judge(model, images, n=min(2000, max(200, loop.at.images // 20)), n_shown=n_shown)
-    write_json(loop.run.metrics_file, {"obedience": {**found.to_json(), "said": found.lines()}})
 
 
 def _check_same(before: Config, now: Config) -> None:

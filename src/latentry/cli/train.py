@@ -160,8 +160,9 @@ def _farewell(result: TrainingResult) -> list[str]:
     if scores:
         lines.append(f"  latents   drawn from {samplers.chosen}; held-out log-likelihood in nats: {scores}")
     if result.run.metrics_file.is_file():
-        first, *rest = read_json(result.run.metrics_file)["obedience"]["said"]
-        lines += [f"  condition {first}", *(f"          {line}" for line in rest)]
+        for name, found in read_json(result.run.metrics_file).items():
+            first, *rest = found["said"]
+            lines += [f"  {name:<9} {first}", *(f"            {line}" for line in rest)]
     return [
         *lines,
         "",

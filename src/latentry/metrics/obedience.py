@@ -43,8 +43,8 @@ class Obedience:
     n: int
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON values; NaN becomes null."""
-        record = asdict(self)
+        """As JSON values, NaN as null, with lines for people under "said"."""
+        record = {**asdict(self), "said": self.lines()}
         for name in ("share", "error", "ceiling"):
             record[name] = [None if math.isnan(value) else value for value in record[name]]
         return record

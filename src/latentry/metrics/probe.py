@@ -225,7 +225,7 @@ def _initialise(network: nn.Module, rng: torch.Generator) -> None:
 
 
 def _pictures(images: np.ndarray) -> Tensor:
-    x = to_float(torch.from_numpy(np.ascontiguousarray(images)))
+    x = to_float(torch.from_numpy(np.array(images)))  # a copy: a set's pictures are a read-only map of a file
     return x.contiguous(memory_format=torch.channels_last)
 
 

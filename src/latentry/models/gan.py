@@ -57,6 +57,7 @@ class GAN(nn.Module):
     encode = None  # a generator alone finds no latent for a picture
     encode_sample = None
     log_prior = None
+    from_noise = None  # one latent is drawn as fast alone as among others
 
     def __init__(
         self, decoder: nn.Module, image: ImageSpec, settings: GANSettings, condition: ConditionSpec | None
@@ -106,7 +107,8 @@ class Critic(nn.Module):
         self.score = Linear(size, 1, gain=features.gain)
         self.told_beside = condition is not None and how == "concatenation"
         told = condition.size if condition is not None else 0
-        self.embed = Linear(told, size, gain=1.0, bias=False) if told and how == "projection" else None
+        embedded = features.gain * (told / size) ** 0.5  # so that it starts as large as the score's own weights
+        self.embed = Linear(told, size, gain=embedded, bias=False) if told and how == "projection" else None
         self.guess = Linear(size, told, gain=features.gain) if told and how == "auxiliary" else None
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Judgement:
@@ -115,7 +117,7 @@ class Critic(nn.Module):
         score = self.score(features).squeeze(1)
         if self.embed is not None:
             assert condition is not None
-            score = score + (self.embed(condition) * features).mean(dim=1)  # Miyato and Koyama 2018, Eq. 3
+            score = score + (self.embed(condition) * features).sum(dim=1)  # Miyato and Koyama 2018, Eq. 3
         return Judgement(score.float(), None if self.guess is None else self.guess(features).float())
 
 

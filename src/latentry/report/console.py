@@ -31,6 +31,7 @@ class ConsoleObserver:
         """Say where the run is kept, and begin the bar."""
         how = "training" if resumed_at is None else f"continuing from {resumed_at:,} images"
         self._console.print(f"{how} [bold]{config.recipe}[/bold] in {run.path}", highlight=False, soft_wrap=True)
+        self._console.print(*_changed_pictures(config), sep="", end="", highlight=False, soft_wrap=True)
         if self._console.is_terminal:
             columns = (TextColumn("{task.percentage:>3.0f} %"), BarColumn(), TextColumn("{task.description}"))
             self._progress = Progress(*columns, console=self._console, transient=True)
@@ -61,6 +62,17 @@ class ConsoleObserver:
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
+
+
+def _changed_pictures(config: Config) -> list[str]:
+    """How pictures are changed while training, where they are: sets of few pictures turn this on by themselves."""
+    lines = []
+    if config.augment.augment not in ("none", "auto"):  # auto stays where a family augments nothing
+        policies = ", ".join(config.augment.augment_policies)
+        lines.append(f"augmentation is {config.augment.augment} ({policies}); --augment none turns it off\n")
+    if config.data.flip == "yes":
+        lines.append("pictures are mirrored half of the time; --flip no turns it off\n")
+    return lines
 
 
 def data_summary(images: ImageSet) -> list[str]:

@@ -53,7 +53,7 @@ def write_page(run: Run) -> Path:
         _figure(run.samples / "reals.png", "Real pictures", "From the same data set."),
         f'<h2>Training</h2><div class="plots">{_plots(log)}</div>' if len(log) > 1 else "",
         _figure(run.samples / "final-prior.png", "Samples from the own prior", _PRIOR) if _fitted(model) else "",
-        _obedience(run),
+        _measured(run),
         f"<h2>Data</h2>{_table(_flatten(data))}",
         f"<h2>Settings</h2>{_settings(config.to_json())}",
         f"<h2>Again</h2><pre>latentry sample {html.escape(str(run.path))} --seeds 0-63 -o samples.png</pre>",
@@ -99,16 +99,13 @@ def _sampler_sentence(model: dict[str, Any] | None) -> str:
     return f"Latents drawn from: {model['sampler']['chosen']}. Held-out log-likelihood of latents, nats: {ranked}."
 
 
-def _obedience(run: Run) -> str:
-    """How well a conditional model does what it is told, by name, beside the probe's own accuracy on real pictures."""
+def _measured(run: Run) -> str:
+    """What was measured at the end: whether a model does what it is told, which modes it has found."""
     if not run.metrics_file.exists():
         return ""
-    found = read_json(run.metrics_file)["obedience"]
-    rows = {
-        name: "none" if share is None else f"{share:.1%} (probe on real pictures: {ceiling or 0:.1%})"
-        for name, share, ceiling in zip(found["names"], found["share"], found["ceiling"], strict=True)
-    }
-    return f"<h2>What was asked for</h2><p>{html.escape(found['said'][0])}</p>{_table(rows)}"
+    found = read_json(run.metrics_file).values()
+    lines = "".join(f"<p>{'<br>'.join(html.escape(line) for line in part['said'])}</p>" for part in found)
+    return f"<h2>Measured</h2>{lines}"
 
 
 def _fitted(model: dict[str, Any] | None) -> bool:
