@@ -51,18 +51,26 @@ class Obedience:
 
     def lines(self) -> list[str]:
         """For people: overall, then the names that obey least, beside the probe's own accuracy on real pictures."""
-        if self.kind == "numbers":
-            head = f"obeys the numbers asked for with a mean R^2 of {self.overall:.2f} over {self.n:,} samples"
+        is_number = self.kind == "numbers"
+        if is_number:
+            head = (
+                f"obeys the numbers asked for with a mean R^2 of {self.overall:.2f} over {self.n:,} samples; "
+                f"the probe itself reads held-out real pictures with {self.ceiling_overall:.2f}"
+            )
         else:
             what = "the class" if self.kind == "class" else "an attribute"
-            head = f"obeys {what} asked for in {self.overall:.1%} of {self.n:,} samples"
-        lines = [f"{head}; the probe itself is right on {self.ceiling_overall:.1%} of held-out real pictures"]
+            head = (
+                f"obeys {what} asked for in {self.overall:.1%} of {self.n:,} samples; "
+                f"the probe itself is right on {self.ceiling_overall:.1%} of held-out real pictures"
+            )
+        lines = [head]
         known = [k for k, share in enumerate(self.share) if not math.isnan(share)]
         for k in sorted(known, key=lambda k: self.share[k])[:5]:
-            error = "" if math.isnan(self.error[k]) else f" +- {self.error[k]:.1%}"
-            lines.append(
-                f"  {self.names[k]}: {self.share[k]:.1%}{error} (probe on real pictures {self.ceiling[k]:.1%})"
-            )
+            if is_number:
+                how = f"R^2 {self.share[k]:.2f} (probe on real pictures {self.ceiling[k]:.2f})"
+            else:
+                how = f"{self.share[k]:.1%} +- {self.error[k]:.1%} (probe on real pictures {self.ceiling[k]:.1%})"
+            lines.append(f"  {self.names[k]}: {how}")
         return lines
 
 

@@ -31,6 +31,8 @@ _LR = 3e-3
 _FEATURES = 128
 _SHIFT_PX = 2  # pictures are shifted by up to so many pixels while training, a sixteenth of the side at most
 _HELD_OUT = 0.1
+_BLUR = 1 / 16  # standard deviation of the strongest blur, in shorter sides: 2 pixels of 32
+_NOISE = 0.1  # of the strongest noise, for pictures in [-1, 1]
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class ProbeFacts:
         n_train, n_held_out: pictures.
         epochs: passes over the training pictures.
         seed: of first weights, order and split.
+        degraded: half of what it was trained on was blurred and noisy, as what models make often is.
     """
 
     kind: ConditionKind
@@ -57,6 +60,7 @@ class ProbeFacts:
     n_held_out: int
     epochs: int
     seed: int
+    degraded: bool = False
 
 
 class Probe:
@@ -119,7 +123,14 @@ def load_probe(folder: Path) -> Probe:
 
 
 def train_probe(
-    images: np.ndarray, targets: np.ndarray, kind: ConditionKind, names: tuple[str, ...], *, epochs: int, seed: int
+    images: np.ndarray,
+    targets: np.ndarray,
+    kind: ConditionKind,
+    names: tuple[str, ...],
+    *,
+    epochs: int,
+    seed: int,
+    degrade: bool = False,
 ) -> Probe:
     """Train a probe by AdamW on one rising and falling learning rate, with pictures shifted by a pixel or two.
 
@@ -130,6 +141,8 @@ def train_probe(
         names: of the K.
         epochs: passes over the training pictures.
         seed: every random choice derives from it.
+        degrade: blur half of the pictures and add noise to them while training. A probe that has only seen sharp
+            pictures reads the blur of a reconstruction as a label; one that judges reconstructions must not.
     """
     rng = torch.Generator().manual_seed(seed)
     train, held_out = _split(images, seed)
@@ -146,12 +159,13 @@ def train_probe(
             if len(rows) == 1:
                 continue  # batch statistics need two
             x = _shift(_pictures(images[rows]), rng)
+            x = _degrade(x, rng) if degrade else x
             loss = _loss(network(x), torch.from_numpy(targets[rows]), kind)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
             schedule.step()
-    untested = ProbeFacts(kind, names, images.shape[1:], (), 0.0, len(train), len(held_out), epochs, seed)
+    untested = ProbeFacts(kind, names, images.shape[1:], (), 0.0, len(train), len(held_out), epochs, seed, degrade)
     judged = held_out if len(held_out) else train
     accuracy, overall = agreement(Probe(network, untested).predict(images[judged]), targets[judged], kind)
     facts = {**asdict(untested), "accuracy": tuple(accuracy.tolist()), "overall": overall}
@@ -177,7 +191,7 @@ def agreement(predicted: np.ndarray, asked: np.ndarray, kind: ConditionKind) -> 
     return share, float(share.mean())
 
 
-def probe_for(images: ImageSet, spec: ConditionSpec, *, n_shown: int, seed: int) -> Probe:
+def probe_for(images: ImageSet, spec: ConditionSpec, *, n_shown: int, seed: int, degrade: bool = False) -> Probe:
     """A probe for what a model is told about a set, trained once and kept in the cache.
 
     Args:
@@ -185,16 +199,18 @@ def probe_for(images: ImageSet, spec: ConditionSpec, *, n_shown: int, seed: int)
         spec: what the model is told.
         n_shown: pictures to train on, counted with repetition; a kept probe that was shown fewer is trained anew.
         seed: every random choice derives from it.
+        degrade: see `train_probe`.
     """
     epochs = max(1, round(n_shown / len(images)))
-    text = json.dumps([images.fingerprint, spec.kind, spec.names, seed, __version__])
+    text = json.dumps([images.fingerprint, spec.kind, spec.names, seed, degrade, __version__])
     folder = cache_folder() / "probes" / hashlib.sha256(text.encode()).hexdigest()[:32]
     if (folder / "probe.json").is_file():
         kept = load_probe(folder)
         if kept.facts.epochs >= epochs and kept.facts.shape == images.spec.shape:
             return kept
     targets = condition_vectors(images.labels, spec)
-    probe = train_probe(np.asarray(images.images), targets, spec.kind, spec.names, epochs=epochs, seed=seed)
+    pixels = np.asarray(images.images)
+    probe = train_probe(pixels, targets, spec.kind, spec.names, epochs=epochs, seed=seed, degrade=degrade)
     with contextlib.suppress(InputError):  # a cache that cannot be written only costs time
         probe.save(folder)
     return probe
@@ -237,6 +253,20 @@ def _shift(x: Tensor, rng: torch.Generator) -> Tensor:
     down, right = torch.randint(0, 2 * most + 1, (2,), generator=rng).tolist()
     padded = F.pad(x, (most, most, most, most), mode="replicate")
     return padded[:, :, down : down + x.shape[2], right : right + x.shape[3]]
+
+
+def _degrade(x: Tensor, rng: torch.Generator) -> Tensor:
+    """The batch with every other picture, on average, blurred and noisy; one strength a batch."""
+    strength, noise = torch.rand(2, generator=rng).tolist()
+    sigma = max(0.2, strength * _BLUR * min(x.shape[2:]))
+    reach = min(math.ceil(2.5 * sigma), min(x.shape[2:]) - 1)
+    kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / sigma).square())
+    kernel = (kernel / kernel.sum()).expand(x.shape[1], 1, 1, -1)
+    padded = F.pad(x, (reach, reach, reach, reach), mode="replicate")
+    blurred = F.conv2d(F.conv2d(padded, kernel, groups=x.shape[1]), kernel.mT, groups=x.shape[1])
+    blurred = blurred + noise * _NOISE * torch.randn(x.shape, generator=rng)
+    chosen = torch.rand(len(x), 1, 1, 1, generator=rng) < 0.5
+    return torch.where(chosen, blurred.clamp(-1, 1), x).contiguous(memory_format=torch.channels_last)
 
 
 def _loss(outputs: Tensor, targets: Tensor, kind: ConditionKind) -> Tensor:

@@ -5,6 +5,7 @@ Letters: n conditions, K numbers in a condition vector, M examples.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -65,7 +66,7 @@ class Wish:
         """The columns of a condition vector that the wish sets, and their values.
 
         Raises:
-            InputError: the model is told nothing of the kind, or knows no such name.
+            InputError: the model is told nothing of the kind, knows no such name, or a value is out of its range.
         """
         given = {"class": self.class_name is not None, "attributes": self.attributes, "numbers": self.numbers}
         for kind, asked in given.items():
@@ -77,6 +78,10 @@ class Wish:
         for name in (*self.attributes, *self.numbers, *([] if self.class_name is None else [self.class_name])):
             if name not in spec.names:
                 raise unknown_name("class" if spec.kind == "class" else spec.kind.removesuffix("s"), name, spec.names)
+        for name, value in (*self.attributes.items(), *self.numbers.items()):
+            if not math.isfinite(value) or (spec.kind == "attributes" and not 0 <= value <= 1):
+                allowed = "from 0 (no) to 1 (yes)" if spec.kind == "attributes" else "a finite number"
+                raise InputError(f"{spec.kind.removesuffix('s')} {name} (={value}) must be {allowed}")
         if self.class_name is not None:
             return list(range(spec.size)), [float(name == self.class_name) for name in spec.names]
         if spec.kind == "attributes":

