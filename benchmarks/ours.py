@@ -53,7 +53,9 @@ def critic_step_rate(work: Work, steps: int = 30) -> float:
     rng, seconds = torch.Generator().manual_seed(0), []
     for _ in range(steps + 5):
         start = time.perf_counter()
-        method._critic_step(batch, rng, 0.5)
+        with torch.no_grad():
+            x_fake = method._generate(batch, rng)
+        method._critic_step(batch, x_fake, rng, 0.5)
         seconds.append(time.perf_counter() - start)
     return len(batch.x) / statistics.median(seconds[5:])
 
@@ -83,7 +85,9 @@ def flops_per_image(work: Work) -> float:
     with FlopCounterMode(display=False) as counter:
         if work is WORKS["W8"]:
             assert isinstance(method, GANMethod)
-            method._critic_step(batch, rng, 0.5)
+            with torch.no_grad():
+                x_fake = method._generate(batch, rng)
+            method._critic_step(batch, x_fake, rng, 0.5)
             n = 1
         else:
             method.step(Batch(batch.x.repeat(n, 1, 1, 1), told), rng, 0.5)

@@ -49,3 +49,8 @@ def pictures(n: int, seed: int = 5) -> Tensor:
 def weights(module: nn.Module) -> Tensor:
     """A copy of them all in a row."""
     return torch.cat([weight.detach().flatten().clone() for weight in module.parameters()])
+
+
+def made(method: GANMethod, told: Tensor | None = None) -> Tensor:
+    """Eight pictures that the generator has made, and can learn from."""
+    return method._generate(Batch(pictures(8), told), rng(6))

@@ -15,7 +15,7 @@ from latentry.settings.gan import GANSettings
 from latentry.settings.recipes import find_recipe
 from latentry.settings.specs import ConditionSpec
 from latentry.training.schedule import set_pace
-from tests.models.small_gans import IMAGE, critic_of, method_of, pictures, rng, small, weights
+from tests.models.small_gans import IMAGE, critic_of, made, method_of, pictures, rng, small, weights
 
 CLASSES = ConditionSpec("class", ("red", "green", "blue"))
 
@@ -73,7 +73,8 @@ def test_labels_are_plus_one_real_and_minus_one_generated() -> None:
     assert after["score_real"] - after["score_fake"] > terms["score_real"] - terms["score_fake"]
     z = method.model.own_prior(8, rng=rng(4))
     before = method.critic(method.model.decode(z)).score
-    assert method._generator_step(Batch(real), rng(4))["loss_generator"].item() == pytest.approx(-before.mean().item())
+    loss = method._generator_step(Batch(real), method.model.decode(z), rng(4))["loss_generator"]
+    assert loss.item() == pytest.approx(-before.mean().item())
     assert method.critic(method.model.decode(z)).score.mean() > before.mean()
 
 
@@ -139,10 +140,10 @@ def coupling(config: Config) -> float:
 def test_each_update_leaves_the_other_network_alone() -> None:
     method = method_of(small("gan"))
     generator, critic = weights(method.model), weights(method.critic)
-    method._critic_step(Batch(pictures(8)), rng(), 0.0)
+    method._critic_step(Batch(pictures(8)), made(method), rng(), 0.0)
     assert torch.equal(weights(method.model), generator) and not torch.equal(weights(method.critic), critic)
     critic = weights(method.critic)
-    method._generator_step(Batch(pictures(8)), rng())
+    method._generator_step(Batch(pictures(8)), made(method), rng())
     assert torch.equal(weights(method.critic), critic) and not torch.equal(weights(method.model), generator)
 
 
@@ -152,7 +153,7 @@ def test_batch_statistics_are_of_real_or_of_generated_pictures() -> None:
         method = method_of(small("gan", critic_norm=norm))
         sizes: list[int] = []
         method.critic.register_forward_pre_hook(lambda _, inputs, sizes=sizes: sizes.append(len(inputs[0])))
-        method._critic_step(Batch(pictures(8)), rng(), 0.0)
+        method._critic_step(Batch(pictures(8)), made(method), rng(), 0.0)
         assert sizes == [16 // passes] * passes
 
 
@@ -219,7 +220,7 @@ def test_adaptive_augmentation_follows_the_critic() -> None:
                 weight.zero_()
                 bias.fill_(score)
             for _ in range(method.adaptive.every):
-                terms = method._critic_step(Batch(pictures(8)), rng(), 0.0)
+                terms = method._critic_step(Batch(pictures(8)), made(method), rng(), 0.0)
             found.append(terms["augment_p"].item())
         assert found[0] == pytest.approx(32 / 500_000) and found[1] == 0
 
@@ -231,8 +232,8 @@ def test_real_and_generated_pictures_are_augmented_and_the_generator_learns_thro
     with torch.no_grad():
         list(method.model.decoder.parameters())[-1].fill_(1.0)  # no pixel of a picture is 0
     before = weights(method.model)
-    method._critic_step(Batch(pictures(8)), rng(), 0.0)
-    method._generator_step(Batch(pictures(8)), rng(1))
+    method._critic_step(Batch(pictures(8)), made(method), rng(), 0.0)
+    method._generator_step(Batch(pictures(8)), made(method), rng(1))
     assert [len(x) for x in seen] == [16, 8]
     cut = torch.cat(seen).eq(0).all(dim=1).flatten(1).any(dim=1)
     assert cut.all()

@@ -11,7 +11,7 @@ from latentry.models.gan import Critic
 from latentry.nn import Features
 from latentry.nn.conditioning import Stages
 from latentry.settings.specs import ConditionSpec
-from tests.models.small_gans import IMAGE, method_of, pictures, rng, small
+from tests.models.small_gans import IMAGE, made, method_of, pictures, rng, small
 
 CLASSES = ConditionSpec("class", ("red", "green", "blue"))
 CONDITIONS: dict[str, tuple[ConditionSpec, Tensor]] = {
@@ -69,7 +69,7 @@ def test_auxiliary_guess_is_weighed_in_both_losses() -> None:
         method = method_of(small("acgan", auxiliary=weight, critic_norm="none", norm="none"), CLASSES)
         told = torch.eye(3)[torch.arange(8) % 3]
         before = method.critic(pictures(8), told)
-        terms = method._critic_step(Batch(pictures(8), told), rng(), 0.0)
+        terms = method._critic_step(Batch(pictures(8), told), made(method, told), rng(), 0.0)
         assert before.guess is not None
         by_hand = -(before.guess.log_softmax(dim=1) * told).sum(dim=1).mean()
         torch.testing.assert_close(terms["guess_real"], by_hand)

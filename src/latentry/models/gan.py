@@ -13,8 +13,9 @@
     `critic_condition=concatenation`, `auxiliary`, `projection`.
     Huang et al. 2024, "The GAN is dead; long live the GAN!" (arXiv:2501.05441): `loss=relativistic constraint=r1-r2`.
 
-Differs from the papers in: what is sampled is an average of the generator's weights; real and generated pictures go
-through the critic together where no batch normalisation forbids it, which is the same function.
+Differs from the papers in: what is sampled is an average of the generator's weights; the pictures of the critic's last
+update serve the generator's too, as in DCGAN's code; real and generated pictures go through the critic together where
+no batch normalisation forbids it, which is the same function.
 
 Letters: B batch, C H W picture, D latent, K numbers in a condition, m packing.
 """
@@ -159,17 +160,22 @@ class GANMethod:
         """Some updates of the critic, each on real pictures of its own, then one of the generator."""
         use_rng(self.critic, rng)
         terms: dict[str, Tensor] = {}
-        for part in batch.split(len(batch.x) // self.batches):
-            terms = self._critic_step(part, rng, progress)
-            self._last_real = part
-        return {**terms, **self._generator_step(part, rng)}
+        parts = batch.split(len(batch.x) // self.batches)
+        for part in parts:
+            with torch.set_grad_enabled(part is parts[-1]):  # whose pictures the generator learns from
+                x_fake = self._generate(part, rng)
+            terms = self._critic_step(part, x_fake.detach(), rng, progress)
+        self._last_real = part
+        return {**terms, **self._generator_step(part, x_fake, rng)}
 
-    def _critic_step(self, real: Batch, rng: torch.Generator, progress: float) -> dict[str, Tensor]:
-        """One update of the critic; the generator only supplies pictures."""
+    def _generate(self, real: Batch, rng: torch.Generator) -> Tensor:
+        """As many pictures [B, C, H, W] under the same conditions."""
+        return self.model.decode(self.model.own_prior(len(real.x), rng=rng), real.condition)
+
+    def _critic_step(self, real: Batch, x_fake: Tensor, rng: torch.Generator, progress: float) -> dict[str, Tensor]:
+        """One update of the critic; the generator has only supplied pictures."""
         game, condition = self.game, real.condition
         follow_spectra(self.critic)
-        with torch.no_grad():
-            x_fake = self.model.decode(self.model.own_prior(len(real.x), rng=rng), condition)
         x_real, x_fake = self._seen(real.x, rng), self._seen(x_fake, rng)
         judged_real, judged_fake, penalty = self._judge(x_real, x_fake, condition, rng)
         score_real, score_fake = judged_real.score, judged_fake.score
@@ -192,10 +198,9 @@ class GANMethod:
             terms["augment_p"] = self.adaptive.p
         return {"loss_critic": loss.detach(), **{name: term.detach().mean() for name, term in terms.items()}}
 
-    def _generator_step(self, real: Batch, rng: torch.Generator) -> dict[str, Tensor]:
-        """One update of the generator; the critic only passes the gradient on."""
+    def _generator_step(self, real: Batch, x_fake: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+        """One update of the generator, by pictures that it made; the critic only passes the gradient on."""
         condition = real.condition
-        x_fake = self.model.decode(self.model.own_prior(len(real.x), rng=rng), condition)
         judged = self.critic(pack(self._seen(x_fake, rng), self.game.packing), condition)
         score_real = judged.score
         if self.loss.needs_real_in_generator:
