@@ -206,6 +206,8 @@ def small_settings(recipe: str) -> dict[str, Any]:
     }  # fmt: skip
     if "sampler" in config.groups:
         settings |= {"second_stage_steps": 2, "mixture_components": 1}
+    if config.family == "vqvae":
+        settings |= {"codes": 16, "prior_width": 8, "prior_blocks": 1}
     if not recipe.startswith("foster"):
         settings["width"] = 4
     return settings
@@ -229,6 +231,7 @@ def test_every_recipe_trains_resumes_and_samples(recipe, tmp_path):
         ("wgan", {}),
         ("cwgan-gp", {"critic_steps": 2}),
         ("cvae", {}),
+        ("vq-vae", {"condition": "class", "data": "digits:120", "revival": 0.5, "dropout": 0.1}),
     ],
 )
 def test_a_continued_run_is_the_uninterrupted_one(recipe, settings, tmp_path):

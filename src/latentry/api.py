@@ -99,8 +99,8 @@ def train(
         encoder, decoder: networks of your own in place of the recipe's. The encoder maps pictures in [-1, 1],
             [B, C, H, W], to [B, latent] (autoencoder), [B, 2 * latent] (VAE: means, then log-variances) or
             [B, latent, h, w] (VQ-VAE); the decoder maps [B, latent], or [B, latent, h, w], to [B, C, H, W] without a
-            final nonlinearity. They are trained in place. Of a GAN the
-            decoder is the generator. Of a conditional model both take the condition [B, K] as a second argument.
+            final nonlinearity. They are trained in place. Of a GAN the decoder is the generator. Of a conditional
+            model both take the condition [B, K] as a second argument; of a VQ-VAE neither does.
         critic: of a GAN, a network of your own that maps pictures to a `latentry.models.gan.Judgement`.
         observers: what else watches the run.
         **settings: any setting by its name, e.g. `epochs=20, beta=4.0, latent=32, size="64"`.
@@ -217,6 +217,20 @@ def open_config_images(config: Config, data: Any = None) -> ImageSet:
     return open_images(source, size=settings.size_px, channels=settings.channels, fit=settings.fit)
 
 
+def open_set_for_model(model: TrainedModel, data: Any = None) -> ImageSet:
+    """A whole set at a model's size and with its channels.
+
+    Args:
+        model: what it is for.
+        data: what `open_images` takes; None for the model's own.
+    """
+    image = model.network.image
+    channels: dict[int, Channels] = {1: "grey", 3: "rgb", 4: "rgba"}
+    size = f"{image.height}x{image.width}"
+    config = model.config.with_settings(size=size, channels=channels.get(image.channels, "auto"))  # points have neither
+    return open_config_images(config, data)
+
+
 def open_for_model(model: TrainedModel, data: str | None, n: int | None) -> tuple[np.ndarray, np.ndarray | None]:
     """Pictures for a model, uint8 [n, C, H, W], at its size and with its channels, and what it is told of them [n, K].
 
@@ -228,11 +242,7 @@ def open_for_model(model: TrainedModel, data: str | None, n: int | None) -> tupl
     Raises:
         InputError: they cannot be opened, they lack labels that the model is told, or its own data are not known here.
     """
-    image = model.network.image
-    channels: dict[int, Channels] = {1: "grey", 3: "rgb", 4: "rgba"}
-    size = f"{image.height}x{image.width}"
-    config = model.config.with_settings(size=size, channels=channels.get(image.channels, "auto"))  # points have neither
-    images = open_config_images(config, data)
+    images = open_set_for_model(model, data)
     rows = np.arange(len(images))[:n]
     if data is None:
         train_rows, held_out = _split(images, model.config)

@@ -9,7 +9,7 @@ import torch
 from latentry.data import condition_vectors, open_images
 from latentry.data.digits import NAMES, digits
 from latentry.errors import InputError
-from latentry.metrics.probe import Probe, _split, agreement, load_probe, probe_for, train_probe
+from latentry.metrics.probe import Probe, _degrade, _split, agreement, load_probe, probe_for, train_probe
 from latentry.settings.specs import ConditionSpec
 
 CLASSES = ConditionSpec("class", NAMES)
@@ -136,3 +136,39 @@ def test_probe_is_kept_and_trained_anew_only_for_more(monkeypatch: pytest.Monkey
     assert np.array_equal(first.predict(images.images[:9]), kept.predict(images.images[:9]))
     assert probe_for(images, CLASSES, n_shown=3 * len(images), seed=0).facts.epochs == 3
     assert probe_for(images, CLASSES, n_shown=len(images), seed=1).facts.seed == 1
+
+
+def test_degraded_batches_keep_half_of_the_pictures_and_blur_the_others() -> None:
+    """Blur keeps a flat picture flat and spreads a dot; noise is at most a tenth."""
+    flat = torch.full((400, 1, 32, 32), 0.25)
+    dot = torch.full((400, 1, 32, 32), -1.0)
+    dot[:, :, 16, 16] = 1.0
+    lows = []
+    for seed in range(8):
+        after = _degrade(flat, torch.Generator().manual_seed(seed))
+        kept = (after == flat).flatten(1).all(dim=1)
+        assert 0.4 < kept.float().mean() < 0.6
+        changed = after[~kept]
+        assert changed.mean().item() == pytest.approx(0.25, abs=0.002)
+        assert changed.std().item() <= 0.11
+        after = _degrade(dot, torch.Generator().manual_seed(seed))
+        lows.append(after[~(after == dot).flatten(1).all(dim=1)][:, 0, 16, 16].mean().item())
+    assert min(lows) < -0.85 and max(lows) > 0.3  # from a blur of nearly two pixels to hardly any
+
+
+def test_a_probe_trained_on_degraded_pictures_still_reads_blurred_ones() -> None:
+    """Stripes, upright or lying, whose contrast a box of three pixels takes most of; twice the same probe."""
+    rng = np.random.default_rng(0)
+    lying = rng.random(600) < 0.5
+    phase = rng.integers(0, 4, 600)
+    stripes = ((np.arange(16)[None] + phase[:, None]) % 4 < 2)[:, None, :] * np.ones((1, 16, 1))
+    pixels = np.where(lying[:, None, None], stripes.transpose(0, 2, 1), stripes)[:, None]
+    pictures = (60 + 120 * pixels + rng.normal(0, 8, pixels.shape)).clip(0, 255).astype(np.uint8)
+    asked = np.where(lying, 1, -1).astype(np.float32)[:, None]
+    degraded = train_probe(pictures, asked, "attributes", ("lying",), epochs=4, seed=0, degrade=True)
+    assert degraded.facts.degraded and degraded.facts.overall > 0.95
+    again = train_probe(pictures, asked, "attributes", ("lying",), epochs=4, seed=0, degrade=True)
+    assert np.array_equal(again.predict(pictures[:9]), degraded.predict(pictures[:9]))
+    blurred = sum(np.roll(pictures.astype(float), (dy, dx), (2, 3)) for dy in (-1, 0, 1) for dx in (-1, 0, 1)) / 9
+    right = (degraded.predict(blurred.astype(np.uint8))[:, 0] > 0.5) == lying
+    assert right.mean() > 0.95

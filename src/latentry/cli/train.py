@@ -159,10 +159,9 @@ def _farewell(result: TrainingResult) -> list[str]:
     lines = [f"done: {run}", f"  pictures  {run / 'samples.png'}", f"  model     {run / 'model'}"]
     if scores:
         lines.append(f"  latents   drawn from {samplers.chosen}; held-out log-likelihood in nats: {scores}")
-    if result.run.metrics_file.is_file():
-        for name, found in read_json(result.run.metrics_file).items():
-            first, *rest = found["said"]
-            lines += [f"  {name:<9} {first}", *(f"            {line}" for line in rest)]
+    for name, found in result.run.read_metrics().items():
+        first, *rest = found["said"]
+        lines += [f"  {name:<9} {first}", *(f"            {line}" for line in rest)]
     return [
         *lines,
         "",

@@ -35,6 +35,7 @@ class Autoencoder(nn.Module):
     conditions = None
     own_prior = None  # new latents come from a fitted sampler alone
     log_prior = None
+    from_noise = None  # one latent is drawn as fast alone as among others
 
     def __init__(self, encoder: nn.Module, decoder: nn.Module, image: ImageSpec, settings: AutoencoderSettings) -> None:
         super().__init__()

@@ -7,19 +7,34 @@ import dataclasses
 import torch
 from torch import nn
 
+from latentry.errors import InputError
 from latentry.models.autoencoder import Autoencoder, AutoencoderMethod
 from latentry.models.conditions import N_EXAMPLES
 from latentry.models.contract import Batch, Method
 from latentry.models.gan import GAN, Critic, GANMethod
 from latentry.models.vae import VAE, VAEMethod
-from latentry.nn import build_decoder, build_encoder, build_features, follow_spectra, initialise, normalise_spectrally
+from latentry.models.vqvae import VQVAE, VQVAEMethod
+from latentry.nn import (
+    build_decoder,
+    build_encoder,
+    build_features,
+    build_grid_decoder,
+    build_grid_encoder,
+    follow_spectra,
+    initialise,
+    normalise_spectrally,
+    plan_grid,
+)
 from latentry.settings.config import Config
 from latentry.settings.gan import GANSettings
 from latentry.settings.models import AutoencoderSettings, VAESettings
 from latentry.settings.network import NetworkSettings
 from latentry.settings.specs import ConditionSpec, ImageSpec
+from latentry.settings.vqvae import VQVAESettings
 
-Model = Autoencoder | VAE | GAN
+Model = Autoencoder | VAE | VQVAE | GAN
+
+_N_FIRST_CODES = 256  # pictures whose encoder outputs the codes start from
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,8 +42,9 @@ class OwnNetworks:
     """The caller's own networks, in place of those that the settings describe.
 
     Attributes:
-        encoder: pictures in [-1, 1], [B, C, H, W], to [B, D] (autoencoder) or [B, 2 D] (VAE: means, log-variances).
-        decoder: latents [B, D] to [B, C, H, W] without a final nonlinearity; of a GAN, the generator.
+        encoder: pictures in [-1, 1], [B, C, H, W], to [B, D] (autoencoder), [B, 2 D] (VAE: means, log-variances) or
+            [B, D, h, w] (VQ-VAE).
+        decoder: latents [B, D], or [B, D, h, w], to [B, C, H, W] without a final nonlinearity; of a GAN, the generator.
         critic: of a GAN, pictures to scores [B].
     """
 
@@ -54,6 +70,8 @@ def build_model(
         own: the caller's own networks.
     """
     own, settings, network = own or OwnNetworks(), config.model, config.network
+    if isinstance(settings, VQVAESettings):
+        return _build_quantised(settings, network, image, condition, own)
     in_norms = config.condition.condition_by == "norm"
     decoder = own.decoder or build_decoder(
         network,
@@ -71,6 +89,38 @@ def build_model(
             return VAE(encoder, decoder, image, settings, condition)
         case GANSettings():
             return GAN(decoder, image, settings, condition)
+
+
+def _build_quantised(
+    settings: VQVAESettings,
+    network: NetworkSettings,
+    image: ImageSpec,
+    condition: ConditionSpec | None,
+    own: OwnNetworks,
+) -> VQVAE:
+    """A `VQVAE`; the grid is what its encoder makes of a picture."""
+    encoder = own.encoder or build_grid_encoder(network, image, settings.latent)
+    decoder = own.decoder or build_grid_decoder(network, settings.latent, image)
+    if own.encoder is None:
+        plan = plan_grid(network, image)
+        grid = (plan.height, plan.width)
+    else:
+        grid = _grid_of(encoder, image, settings.latent)
+    return VQVAE(encoder, decoder, image, grid, settings, condition)
+
+
+@torch.no_grad()
+def _grid_of(encoder: nn.Module, image: ImageSpec, latent: int) -> tuple[int, int]:
+    """The height and width of what the caller's own encoder makes of a picture."""
+    training = encoder.training
+    shape = tuple(encoder.eval()(torch.zeros(1, *image.shape)).shape)
+    encoder.train(training)
+    if len(shape) != 4 or shape[1] != latent:
+        raise InputError(
+            f"your encoder makes {list(shape)} of one picture; a vq-vae needs [1, latent (={latent}), h, w]; "
+            "end it with a convolution, or set latent"
+        )
+    return shape[2:]
 
 
 def critic_network(config: Config) -> NetworkSettings:
@@ -130,6 +180,11 @@ def initialise_model(
         pseudo = model.vampprior.pseudo_inputs
         rows = torch.randint(len(examples.x), (len(pseudo),), generator=rng)
         pseudo.copy_(examples.x[rows] + 0.05 * torch.randn(pseudo.shape, generator=rng))
+    if isinstance(model, VQVAE):
+        initialise(model.token_prior, rng)
+        model.encoder.eval()  # batch statistics and dropout are for training
+        model.quantiser.start(model.encoder_output(examples.x[:_N_FIRST_CODES]), rng)
+        model.encoder.train()
     if model.conditions is not None:
         assert examples.condition is not None
         rows = torch.randint(len(examples.condition), (N_EXAMPLES,), generator=rng)
@@ -153,6 +208,8 @@ def build_method(
             return AutoencoderMethod(model, settings, config.training)
         case VAE(), VAESettings() as settings:
             return VAEMethod(model, settings, config.training, n_data)
+        case VQVAE(), VQVAESettings() as settings:
+            return VQVAEMethod(model, settings, config.training, n_data)
         case GAN(), GANSettings():
             if critic is None:
                 critic = build_critic(config, model.image, model.condition)

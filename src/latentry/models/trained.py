@@ -16,6 +16,7 @@ from latentry.errors import InputError
 from latentry.models.build import Model
 from latentry.models.conditions import Wish
 from latentry.models.sampler import Draw
+from latentry.models.vectors import Vectors, read_vectors, write_vectors
 from latentry.settings.config import Config
 
 _CONDITION = 0x6C0DE  # keeps the randomness of conditions apart from that of latents
@@ -41,6 +42,25 @@ class TrainedModel:
     def samplers(self) -> list[str]:
         """The names of what latents can be drawn from; the chosen one is `network.samplers.chosen`."""
         return self.network.samplers.names(self.network.own_prior)
+
+    @functools.cached_property
+    def vectors(self) -> Vectors:
+        """The named directions kept with the model; none before `latentry attributes` or `latentry directions`."""
+        return read_vectors(self.path)
+
+    def keep_vectors(self, vectors: Vectors) -> None:
+        """Write vectors into the model's folder, in place of those that are there.
+
+        Raises:
+            InputError: the run has not ended, so its weights will change, or they cannot be written.
+        """
+        if not (self.path / "model.safetensors").is_file():
+            raise InputError(
+                f"{self.path} has not ended, and vectors belong to weights that no longer change; "
+                f"continue it with latentry train --resume {self.path}"
+            )
+        write_vectors(self.path, vectors)
+        self.vectors = vectors
 
     def conditions(self, seeds: Sequence[int], wish: Wish | None = None) -> np.ndarray | None:
         """What the model is told for each seed, float32 [n, K]: as wished, the rest as often as the data have it.
@@ -72,10 +92,16 @@ class TrainedModel:
         Args:
             seeds: one whole number a latent, 0 or more.
             sampler: "prior", "mixture" or "two-stage"; None for the one that the run chose.
-            truncation: 1 draws as fitted; less draws latents towards their mean, for safer, less varied pictures.
+            truncation: 1 draws as fitted; less draws latents towards their mean, for safer, less varied pictures. Of a
+                model that draws a grid of codes it is the temperature.
             conditions: what the model is told, float [n, K]; None where it is told nothing.
         """
-        samplers = self.network.samplers
+        samplers, from_noise = self.network.samplers, self.network.from_noise
+        if from_noise is not None and (sampler or samplers.chosen) == "prior":
+            shape = (1, *self.network.latent.shape[1:])
+            drawn = [torch.rand(shape, generator=self._rng(seed), device=self.device).cpu() for seed in seeds]
+            noise = torch.cat(drawn or [torch.empty(0, *shape[1:])]).numpy()
+            return self._in_chunks(lambda part, told: from_noise(part, told, truncation), noise, conditions)
         told = [None] * len(seeds) if conditions is None else list(self._tensor(conditions).split(1))
         drawn = [
             samplers.draw(1, own=self._own_prior(part), rng=self._rng(seed), name=sampler)
@@ -152,6 +178,59 @@ class TrainedModel:
     def reconstruct(self, images: np.ndarray, conditions: np.ndarray | None = None) -> np.ndarray:
         """Pictures, uint8 [n, C, H, W], encoded and decoded again, under conditions [n, K] if the model is told any."""
         return self.decode(self.encode(images, conditions), conditions)
+
+    def edit(
+        self,
+        images: np.ndarray,
+        doses: Mapping[str, float],
+        *,
+        method: str | None = None,
+        conditions: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Pictures, uint8 [n, C, H, W], encoded, moved along named vectors and decoded; see `edit_latents`.
+
+        Raises:
+            InputError: the model has no encoder or no such vector, or the pictures are not what it takes.
+        """
+        return self.edit_latents(self.encode(images, conditions), doses, method=method, conditions=conditions)
+
+    def edit_latents(
+        self,
+        z: np.ndarray,
+        doses: Mapping[str, float],
+        *,
+        method: str | None = None,
+        conditions: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Pictures, uint8 [n, C, H, W], of latents moved along named vectors.
+
+        Args:
+            z: latents, float [n, *latent shape].
+            doses: how far along each, e.g. `{"smiling": 1.5, "glasses": -1}`; dose 1 is the vector's own `unit`.
+            method: of the vectors where a name has several; None for the first. "condition" leaves the latents alone
+                and changes what a conditional model is told: an attribute to the dose, +1 or -1, or the class.
+            conditions: what a conditional model is told, float [n, K].
+
+        Raises:
+            InputError: no such vector, or the model is told nothing of the kind.
+        """
+        if method == "condition":
+            return self.decode(z, self._told_otherwise(conditions, doses))
+        steps = [dose * self.vectors.find(name, method).direction.astype(np.float64) for name, dose in doses.items()]
+        return self.decode((z + sum(steps)).astype(np.float32), conditions)
+
+    def _told_otherwise(self, conditions: np.ndarray | None, doses: Mapping[str, float]) -> np.ndarray:
+        """Conditions [n, K] with the attributes set to their doses, or with another class."""
+        known, spec = self.network.conditions, self.network.condition
+        if known is None or spec is None or spec.kind == "numbers" or conditions is None:
+            raise InputError("this model is told neither classes nor attributes, so method=condition cannot edit it")
+        if spec.kind == "attributes":
+            wish = Wish(attributes={name: (dose + 1) / 2 for name, dose in doses.items()})
+        elif len(doses) == 1 and min(doses.values()) > 0:
+            wish = Wish(class_name=next(iter(doses)))
+        else:
+            raise InputError(f"a picture has one class, so method=condition takes one with dose 1, not {dict(doses)}")
+        return known.apply_wish(self._tensor(conditions), wish).cpu().numpy()
 
     def _rng(self, seed: int, purpose: int = 0) -> torch.Generator:
         if seed < 0:

@@ -79,6 +79,8 @@ class VAE(nn.Module):
         condition: what both networks are told, as a second argument [B, K]; None for nothing.
     """
 
+    from_noise = None  # one latent is drawn as fast alone as among others
+
     def __init__(
         self,
         encoder: nn.Module,

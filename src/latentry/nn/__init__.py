@@ -1,11 +1,13 @@
-"""Building blocks: resampling, mlp, conv and residual encoders and decoders. They know no loss."""
+"""Building blocks: resampling, mlp, conv and residual encoders and decoders, codebooks. They know no loss."""
 
 from latentry.nn.build import Decoder, Encoder, Features, build_decoder, build_encoder, build_features
 from latentry.nn.conditioning import Concatenated, Conditional, ConditionalNorm, Stages
+from latentry.nn.grid import GridDecoder, GridEncoder, build_grid_decoder, build_grid_encoder, plan_grid
 from latentry.nn.init import initialise
 from latentry.nn.layers import Conv, Dropout, Layer, Linear, use_rng
 from latentry.nn.modern import FromBasis, GroupedConv, ModernBlock, OntoBasis, Transition
 from latentry.nn.plan import StagePlan, nearest_sizes, plan_stages
+from latentry.nn.quantiser import Quantiser, nearest_codes, perplexity, straight_through
 from latentry.nn.resampling import (
     AverageDown,
     BilinearDown,
@@ -24,6 +26,7 @@ from latentry.nn.resampling import (
 )
 from latentry.nn.residual import ResidualBlock
 from latentry.nn.spectral import SpectralNorm, follow_spectra, normalise_spectrally
+from latentry.nn.token_prior import TokenPrior
 
 __all__ = [
     "AverageDown",
@@ -38,24 +41,30 @@ __all__ = [
     "Encoder",
     "Features",
     "FromBasis",
+    "GridDecoder",
+    "GridEncoder",
     "GroupedConv",
     "Layer",
     "Linear",
     "ModernBlock",
     "NearestUp",
     "OntoBasis",
+    "Quantiser",
     "ResidualBlock",
     "ShuffleUp",
     "SpectralNorm",
     "StagePlan",
     "Stages",
     "StridedDown",
+    "TokenPrior",
     "Transition",
     "TransposedUp",
     "UnshuffleDown",
     "build_decoder",
     "build_encoder",
     "build_features",
+    "build_grid_decoder",
+    "build_grid_encoder",
     "conv_average",
     "double_bilinear",
     "double_nearest",
@@ -63,9 +72,13 @@ __all__ = [
     "halve_average",
     "halve_bilinear",
     "initialise",
+    "nearest_codes",
     "nearest_conv",
     "nearest_sizes",
     "normalise_spectrally",
+    "perplexity",
+    "plan_grid",
     "plan_stages",
+    "straight_through",
     "use_rng",
 ]

@@ -101,11 +101,9 @@ def _sampler_sentence(model: dict[str, Any] | None) -> str:
 
 def _measured(run: Run) -> str:
     """What was measured at the end: whether a model does what it is told, which modes it has found."""
-    if not run.metrics_file.exists():
-        return ""
-    found = read_json(run.metrics_file).values()
+    found = run.read_metrics().values()
     lines = "".join(f"<p>{'<br>'.join(html.escape(line) for line in part['said'])}</p>" for part in found)
-    return f"<h2>Measured</h2>{lines}"
+    return f"<h2>Measured</h2>{lines}" if lines else ""
 
 
 def _fitted(model: dict[str, Any] | None) -> bool:

@@ -15,14 +15,21 @@ from latentry.settings.gan import AugmentSettings, CriticSettings, GANSettings, 
 from latentry.settings.models import AutoencoderSettings, SamplerSettings, VAESettings
 from latentry.settings.network import NetworkSettings
 from latentry.settings.training import TrainingSettings
+from latentry.settings.vqvae import VQVAESettings
 
 FORMAT = 1
 LENGTHS = ("budget", "images", "epochs")  # how long to train, said in one of three ways
-ModelSettings = AutoencoderSettings | VAESettings | GANSettings
-FAMILIES: dict[str, type[ModelSettings]] = {"autoencoder": AutoencoderSettings, "vae": VAESettings, "gan": GANSettings}
+ModelSettings = AutoencoderSettings | VAESettings | VQVAESettings | GANSettings
+FAMILIES: dict[str, type[ModelSettings]] = {
+    "autoencoder": AutoencoderSettings,
+    "vae": VAESettings,
+    "vqvae": VQVAESettings,
+    "gan": GANSettings,
+}
 _OTHERS = {  # groups of settings that a family reads beside model, network, data and training
     "autoencoder": ("sampler",),
     "vae": ("condition", "sampler"),
+    "vqvae": ("condition",),
     "gan": ("critic", "condition", "augment"),
 }
 
@@ -56,9 +63,15 @@ class Config:
             check_game(self.model, self.critic, self.augment, self.training.batch, self.condition.condition)
         if self.condition.condition == "none":
             return
-        if self.condition.condition_by == "norm" and self.network.norm == "none":
+        without_layers = self.network.backbone == "mlp" and not self.network.hidden
+        if self.condition.condition_by == "norm" and (self.network.norm == "none" or without_layers):
             raise InputError(
                 "condition-by=norm sets the gain of normalisation layers; it needs norm=batch or norm=group"
+                + (", and a hidden layer to be normalised" if without_layers else "")
+            )
+        if isinstance(self.model, VQVAESettings) and self.condition.condition_by == "norm":
+            raise InputError(
+                "condition-by=norm tells a decoder, and of a vq-vae only the prior is told; use concatenation"
             )
         if isinstance(self.model, VAESettings) and self.model.prior == "vamp":
             raise InputError("prior=vamp encodes pseudo-inputs, which have no condition; use prior=normal")

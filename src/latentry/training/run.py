@@ -54,6 +54,10 @@ class Run:
         """What was measured at the end; not every run has one."""
         return self.path / "metrics.json"
 
+    def read_metrics(self) -> dict[str, Any]:
+        """What was measured, by name, each with lines for people under "said"; empty where nothing was."""
+        return read_json(self.metrics_file) if self.metrics_file.is_file() else {}
+
     @property
     def model(self) -> Path:
         """What `load()` reads; there once the run has ended."""

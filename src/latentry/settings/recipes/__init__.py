@@ -8,9 +8,10 @@ from latentry.errors import unknown_name
 from latentry.settings.recipes.autoencoders import AUTOENCODERS
 from latentry.settings.recipes.foster import FOSTER
 from latentry.settings.recipes.gans import GANS
+from latentry.settings.recipes.quantised import QUANTISED
 from latentry.settings.recipes.recipe import Recipe
 
-RECIPES: dict[str, Recipe] = {**AUTOENCODERS, **GANS, **FOSTER}
+RECIPES: dict[str, Recipe] = {**AUTOENCODERS, **QUANTISED, **GANS, **FOSTER}
 
 
 def find_recipe(name: str) -> Recipe:
