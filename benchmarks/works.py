@@ -9,7 +9,7 @@ import numpy as np
 from torch import nn
 from torch.utils.data import Dataset
 
-from benchmarks.networks import PyTorchGANCritic, PythaeConvDecoder, PythaeConvEncoder
+from benchmarks.networks import PythaeConvDecoder, PythaeConvEncoder, PyTorchGANCritic
 
 
 @dataclass(frozen=True)
