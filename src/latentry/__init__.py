@@ -19,6 +19,8 @@ from latentry.errors import InputError
 if TYPE_CHECKING:
     from latentry.api import TrainingResult, load, resume, train
     from latentry.data import ImageSet, inspect_images, open_images
+    from latentry.discovery import find_directions
+    from latentry.editing import learn_attributes
     from latentry.models.trained import TrainedModel
     from latentry.settings.config import Config
     from latentry.settings.recipes import RECIPES
@@ -31,7 +33,9 @@ __all__ = [
     "TrainedModel",
     "TrainingResult",
     "__version__",
+    "find_directions",
     "inspect_images",
+    "learn_attributes",
     "load",
     "open_images",
     "resume",
@@ -44,7 +48,9 @@ _HOMES = {
     "ImageSet": "latentry.data",
     "TrainedModel": "latentry.models.trained",
     "TrainingResult": "latentry.api",
+    "find_directions": "latentry.discovery",
     "inspect_images": "latentry.data",
+    "learn_attributes": "latentry.editing",
     "load": "latentry.api",
     "open_images": "latentry.data",
     "resume": "latentry.api",

@@ -157,18 +157,17 @@ def test_degraded_batches_keep_half_of_the_pictures_and_blur_the_others() -> Non
 
 
 def test_a_probe_trained_on_degraded_pictures_still_reads_blurred_ones() -> None:
-    """Stripes, upright or lying, whose contrast a box of three pixels takes most of; twice the same probe."""
+    """Stripes, upright or lying, whose contrast a box of three pixels takes most of."""
     rng = np.random.default_rng(0)
-    lying = rng.random(600) < 0.5
-    phase = rng.integers(0, 4, 600)
+    lying = rng.random(300) < 0.5
+    phase = rng.integers(0, 4, 300)
     stripes = ((np.arange(16)[None] + phase[:, None]) % 4 < 2)[:, None, :] * np.ones((1, 16, 1))
     pixels = np.where(lying[:, None, None], stripes.transpose(0, 2, 1), stripes)[:, None]
     pictures = (60 + 120 * pixels + rng.normal(0, 8, pixels.shape)).clip(0, 255).astype(np.uint8)
     asked = np.where(lying, 1, -1).astype(np.float32)[:, None]
     degraded = train_probe(pictures, asked, "attributes", ("lying",), epochs=4, seed=0, degrade=True)
     assert degraded.facts.degraded and degraded.facts.overall > 0.95
-    again = train_probe(pictures, asked, "attributes", ("lying",), epochs=4, seed=0, degrade=True)
-    assert np.array_equal(again.predict(pictures[:9]), degraded.predict(pictures[:9]))
-    blurred = sum(np.roll(pictures.astype(float), (dy, dx), (2, 3)) for dy in (-1, 0, 1) for dx in (-1, 0, 1)) / 9
+    moved = [np.roll(pictures.astype(float), (dy, dx), (2, 3)) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
+    blurred = np.mean(moved, axis=0)
     right = (degraded.predict(blurred.astype(np.uint8))[:, 0] > 0.5) == lying
     assert right.mean() > 0.95

@@ -91,6 +91,23 @@ def parse_seeds(text: str) -> list[int]:
     return seeds
 
 
+def parse_names(text: str | None) -> list[str] | None:
+    """Names in a list such as `smiling,glasses`; None for None."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def parse_numbers(flag: str, text: str) -> list[float]:
+    """Numbers in a list such as `-2,-1,0,1.5`.
+
+    Raises:
+        InputError: it is no such list.
+    """
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(f"{flag} (={text!r}) must be numbers, such as -2,-1,0,1,2") from None
+
+
 def parse_values(flag: str, text: str | None) -> dict[str, float]:
     """Numbers by name in a list such as `smiling=1,glasses=0`; empty for None.
 

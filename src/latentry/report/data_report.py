@@ -12,7 +12,7 @@ from rich.text import Text
 from latentry.data import Duplicates, Report
 
 _SHOWN = 8
-_COLOURS = {1: "grey", 3: "RGB", 4: "RGBA"}
+COLOURS = {1: "grey", 3: "RGB", 4: "RGBA"}
 
 
 def render_report(report: Report) -> Group:
@@ -38,7 +38,7 @@ def _overview(report: Report) -> Table:
         table.add_row("policy", "\n".join(report.policy))
         table.add_row("fingerprint", report.fingerprint[:16])
         return table
-    table.add_row("as trained on", f"{report.width} x {report.height}, {_COLOURS[report.channels]}")
+    table.add_row("as trained on", f"{report.width} x {report.height}, {COLOURS[report.channels]}")
     sizes = [f"{s.width} x {s.height} ({s.n_images:,})" for s in report.sizes]
     table.add_row("sizes found", _some(sizes))
     table.add_row("modes found", ", ".join(f"{mode} ({n:,})" for mode, n in report.modes.items()))
