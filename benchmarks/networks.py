@@ -47,9 +47,9 @@ class PythaeConvDecoder(nn.Module):
 
 
 class PyTorchGANCritic(nn.Module):
-    """32 px to a score: strided 3x3 convolutions to 16-32-64-128 channels, leaky ReLU, dropout, batch norm on all but one.
+    """32 px to a score: strided 3x3 convolutions (16-32-64-128), leaky ReLU, dropout, batch norm on all but one.
 
-    The dropout is torch's own, which draws from the global source of randomness; speed is all that is asked of it here.
+    The dropout is torch's own, which draws from the global source of randomness; here only speed is asked of it.
     """
 
     def __init__(self) -> None:

@@ -1,6 +1,7 @@
 """Train every recipe on as many images of one data set, and write what each reached: the numbers in the recipe table.
 
 usage: python -m reproductions.recipes [--data faces] [--images 12k] [--recipes vae,iwae] [--out reproductions/recipes]
+       python -m reproductions.recipes --score RUN [RUN ...]        # runs that `latentry train` made
 
 The Frechet distance is in the features of a probe, a small network that was trained on the real pictures' own labels.
 It compares runs on the same data, and is no FID; beside it stands what half of the real pictures scores against half.
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 
 import latentry
+from latentry.api.opening import open_config_images
 from latentry.data import ImageSet, condition_spec, condition_vectors, holdout_indices
 from latentry.metrics.frechet import frechet_distance
 from latentry.metrics.gaussian import GaussianStatistics
@@ -26,6 +28,7 @@ from latentry.metrics.probe import probe_for
 from latentry.models.trained import TrainedModel
 from latentry.settings.condition import ConditionSettings
 from latentry.settings.specs import ConditionKind
+from latentry.training.run import open_run
 
 N_SCORED = 500
 N_SAMPLES = 5_000
@@ -40,10 +43,14 @@ def main() -> None:
     parser.add_argument("--recipes", default=",".join(latentry.RECIPES))
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--out", type=Path, default=Path("reproductions/recipes"))
+    parser.add_argument("--score", type=Path, nargs="*", default=[], help="runs to score; nothing is trained then")
     arguments = parser.parse_args()
     log = arguments.out.with_suffix(".jsonl")
-    for recipe in arguments.recipes.split(","):
-        row = measure(recipe, arguments.data, arguments.images, arguments.runs)
+    runs = arguments.score or (
+        train(recipe, arguments.data, arguments.images, arguments.runs) for recipe in arguments.recipes.split(",")
+    )
+    for run in runs:
+        row = measure(run)
         print(row)
         with log.open("a") as file:
             file.write(json.dumps(row) + "\n")
@@ -51,19 +58,24 @@ def main() -> None:
     arguments.out.with_suffix(".md").write_text(as_markdown(rows))
 
 
-def measure(recipe: str, data: str, images_budget: str, runs: Path) -> dict[str, Any]:
-    """Train one recipe and score it on held-out pictures."""
+def train(recipe: str, data: str, images_budget: str, runs: Path) -> Path:
+    """Train one recipe; its run's folder."""
     settings: dict[str, Any] = {"budget": None, "epochs": None, "images": images_budget}
-    run = latentry.train(recipe, data, out=runs, **settings)
-    model = run.load()
+    return latentry.train(recipe, data, out=runs, **settings).path
+
+
+def measure(path: Path) -> dict[str, Any]:
+    """Score a run on held-out pictures."""
+    run = open_run(path)
+    model = latentry.load(path)
     config = model.config
-    images = latentry.open_images(data, size=config.data.size_px, channels=config.data.channels, fit=config.data.fit)
+    images = open_config_images(config)
     _, held_out = holdout_indices(images, config.data.holdout, config.training.seed)
-    last = run.log[-1]
+    last = run.read_log()[-1]
     scores = last["held_out"] or {}
     distance, floor = frechet_in_probe_features(model, images)
     return {
-        "recipe": recipe,
+        "recipe": config.recipe,
         "data": images.name,
         "picture": "x".join(map(str, images.spec.shape)),
         "images": last["images"],
@@ -77,7 +89,7 @@ def measure(recipe: str, data: str, images_budget: str, runs: Path) -> dict[str,
         "frechet_probe_of_reals": floor,
         "sampler": model.network.samplers.chosen,
         "sampler_scores": model.network.samplers.scores,
-        "measured": {name: found["said"] for name, found in run.run.read_metrics().items()},
+        "measured": {name: found["said"] for name, found in run.read_metrics().items()},
         "date": date.today().isoformat(),
         "machine": f"{platform.machine()}, {os.cpu_count()} processors",
     }

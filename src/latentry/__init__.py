@@ -17,10 +17,13 @@ from latentry._version import __version__
 from latentry.errors import InputError
 
 if TYPE_CHECKING:
-    from latentry.api import TrainingResult, load, resume, train
+    from latentry.api.attributes import learn_attributes
+    from latentry.api.directions import find_directions
+    from latentry.api.invert import InversionSettings, fit_inversion, invert_pictures
+    from latentry.api.opening import load
+    from latentry.api.train import TrainingResult, resume, train
+    from latentry.api.walks import morph, traverse
     from latentry.data import ImageSet, inspect_images, open_images
-    from latentry.discovery import find_directions
-    from latentry.editing import learn_attributes
     from latentry.models.trained import TrainedModel
     from latentry.settings.config import Config
     from latentry.settings.recipes import RECIPES
@@ -30,31 +33,41 @@ __all__ = [
     "Config",
     "ImageSet",
     "InputError",
+    "InversionSettings",
     "TrainedModel",
     "TrainingResult",
     "__version__",
     "find_directions",
+    "fit_inversion",
     "inspect_images",
+    "invert_pictures",
     "learn_attributes",
     "load",
+    "morph",
     "open_images",
     "resume",
     "train",
+    "traverse",
 ]
 
 _HOMES = {
+    "traverse": "latentry.api.walks",
+    "morph": "latentry.api.walks",
+    "InversionSettings": "latentry.api.invert",
+    "invert_pictures": "latentry.api.invert",
+    "fit_inversion": "latentry.api.invert",
     "RECIPES": "latentry.settings.recipes",
     "Config": "latentry.settings.config",
     "ImageSet": "latentry.data",
     "TrainedModel": "latentry.models.trained",
-    "TrainingResult": "latentry.api",
-    "find_directions": "latentry.discovery",
+    "TrainingResult": "latentry.api.train",
+    "find_directions": "latentry.api.directions",
     "inspect_images": "latentry.data",
-    "learn_attributes": "latentry.editing",
-    "load": "latentry.api",
+    "learn_attributes": "latentry.api.attributes",
+    "load": "latentry.api.opening",
     "open_images": "latentry.data",
-    "resume": "latentry.api",
-    "train": "latentry.api",
+    "resume": "latentry.api.train",
+    "train": "latentry.api.train",
 }
 
 

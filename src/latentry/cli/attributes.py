@@ -49,8 +49,8 @@ def main(arguments: list[str]) -> int:
     flags = parse_flags(AttributesFlags, arguments, prog="latentry attributes", description=description)
     from rich.console import Console
 
-    from latentry.api import load
-    from latentry.editing import learn_attributes
+    from latentry.api.attributes import learn_attributes
+    from latentry.api.opening import load
     from latentry.report.attributes import attribute_table, write_attributes
 
     model = load(flags.run, device=flags.device)

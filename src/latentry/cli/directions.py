@@ -48,8 +48,8 @@ def main(arguments: list[str]) -> int:
     seeds, names = parse_seeds(flags.seeds), _names(flags.name)
     import numpy as np
 
-    from latentry.api import load
-    from latentry.discovery import find_directions
+    from latentry.api.directions import find_directions
+    from latentry.api.opening import load
     from latentry.report.grid import save_picture, tile
 
     model = load(flags.run, device=flags.device)

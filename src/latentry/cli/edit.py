@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from latentry.cli.flags import parse_flags, parse_names, parse_numbers, parse_seeds, parse_values
+from latentry.cli.pictures import open_pictures, told_of
 from latentry.errors import InputError
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def main(arguments: list[str]) -> int:
     if not doses and flags.analogy is None:
         raise InputError("there is no edit; name vectors with doses, e.g. smiling=+1.5 glasses=-1")
     factors = parse_numbers("doses", flags.doses) if flags.doses is not None else None
-    from latentry.api import load
+    from latentry.api.opening import load
     from latentry.models.conditions import Wish
 
     model = load(flags.run, device=flags.device)
@@ -72,7 +73,7 @@ def main(arguments: list[str]) -> int:
     wish, notes = Wish(flags.class_name, *values), []
     if flags.method != "condition":
         if names := parse_names(flags.untouched):
-            from latentry.editing import leave_untouched
+            from latentry.api.attributes import leave_untouched
 
             model.vectors = leave_untouched(model.vectors, list(doses), names, flags.method)
         notes += _beyond(model, doses, factors or [1.0], flags.method)
@@ -133,47 +134,9 @@ def _latents(
         told = model.conditions(seeds, wish)
         return None, model.latents(seeds, conditions=told), told
     paths = flags.analogy or (flags.image,)
-    images = np.concatenate([_pictures(model, path, notes) for path in paths if path is not None])
-    told = _told(model, len(images), wish)
+    images = np.concatenate([open_pictures(model, path, notes) for path in paths if path is not None])
+    told = told_of(model, len(images), wish)
     return images, model.encode(images, told), told
-
-
-def _pictures(model: TrainedModel, path: Path, notes: list[str]) -> np.ndarray:
-    """The pictures of a file or folder as the model takes them, and a note where they had to be changed."""
-    import numpy as np
-
-    from latentry.api import open_set_for_model
-    from latentry.report.data_report import COLOURS
-
-    if not path.exists():
-        raise InputError(f"there is no picture at {path}")
-    images = open_set_for_model(model, str(path))
-    report, spec = images.report, images.spec
-    found = {(size.width, size.height) for size in report.sizes}
-    grey = all(mode in ("L", "1", "I;16", "LA", "I", "F") for mode in report.modes)
-    if found != {(spec.width, spec.height)} or grey != (spec.channels == 1):
-        shapes = ", ".join(f"{width} x {height}" for width, height in sorted(found)[:3])
-        notes.append(
-            f"{path} is {shapes} pixels, {', '.join(report.modes)}; made {spec.width} x {spec.height}, "
-            f"{COLOURS[spec.channels]}, as this model takes it"
-        )
-    return np.ascontiguousarray(images.images)
-
-
-def _told(model: TrainedModel, n: int, wish: Wish) -> np.ndarray | None:
-    """What a conditional model is told of pictures that come without labels, [n, K]."""
-    import torch
-
-    spec, known = model.network.condition, model.network.conditions
-    wish.against(spec)
-    if spec is None or known is None:
-        return None
-    if spec.kind == "class" and wish.class_name is None:
-        raise InputError(
-            f"this model is told the class; say what the picture shows: --class {spec.names[0]}, or another"
-        )
-    unknown = torch.zeros(n, spec.size, device=model.device)  # between yes and no; of numbers, the mean
-    return known.apply_wish(unknown, wish).cpu().numpy()
 
 
 def _doses(edits: tuple[str, ...]) -> dict[str, float]:

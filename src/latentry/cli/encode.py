@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
 
     import numpy as np
 
-    from latentry.api import load, open_for_model
+    from latentry.api.opening import load, open_for_model
     from latentry.files import write_file
 
     model = load(flags.run, device=flags.device)

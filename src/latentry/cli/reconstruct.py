@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> int:
     flags = parse_flags(ReconstructFlags, arguments, prog="latentry reconstruct", description=description)
     import numpy as np
 
-    from latentry.api import load, open_for_model
+    from latentry.api.opening import load, open_for_model
     from latentry.report.grid import pairs, save_picture
 
     model = load(flags.run, device=flags.device)

@@ -52,7 +52,7 @@ def main(arguments: list[str]) -> int:
         raise InputError(f"n (={flags.n}) must be at least 1")
     if not flags.truncation >= 0:
         raise InputError(f"truncation (={flags.truncation}) must be 0 or more; 1 draws as fitted")
-    from latentry.api import load
+    from latentry.api.opening import load
     from latentry.report.grid import save_pictures
 
     model = load(flags.run, device=flags.device)

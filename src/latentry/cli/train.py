@@ -18,7 +18,7 @@ from latentry.settings.recipes import RECIPES, find_recipe
 from latentry.settings.specs import ConditionSpec
 
 if TYPE_CHECKING:
-    from latentry.api import TrainingResult
+    from latentry.api.train import TrainingResult
 
 
 @dataclass(frozen=True)
@@ -106,17 +106,18 @@ def _describe(recipe: str | None) -> str:
 def _train(config: Config, flags: RunFlags) -> int:
     from rich.console import Console
 
-    import latentry.api as api
+    from latentry.api.opening import open_config_images
+    from latentry.api.train import resume, train
     from latentry.report.console import ConsoleObserver, data_summary
 
     console = Console(stderr=flags.json, quiet=flags.json)
     observers = [ConsoleObserver(console)]
     if flags.resume is not None:
-        result = api.resume(flags.resume, observers=observers, config=config)
+        result = resume(flags.resume, observers=observers, config=config)
     else:
-        images = api.open_config_images(config)
+        images = open_config_images(config)
         console.print(*data_summary(images), sep="\n", highlight=False, soft_wrap=True)
-        result = api.train(config, images, out=flags.out, observers=observers)
+        result = train(config, images, out=flags.out, observers=observers)
     if flags.json:
         sys.stdout.write(json.dumps(_as_json(result)) + "\n")
     else:

@@ -142,9 +142,10 @@ def factor_vae_score(
 ) -> float:
     """Accuracy of naming the factor that was held fixed from the dimension that varied least.
 
-    Kim and Mnih 2018, section 4. Each vote fixes one factor at a value that occurs, takes `n` pictures with it and finds
-    the dimension with the least variance, in units of its variance over all pictures. The majority of `n_votes` names each dimension's factor; it is
-    judged on `n_asked` others. Dimensions with a variance below .05 have collapsed and take no part; 0 if all have.
+    Kim and Mnih 2018, section 4. Each vote fixes one factor at a value that occurs, takes `n` pictures with it and
+    finds the dimension with the least variance, in units of its variance over all pictures. The majority of `n_votes`
+    names each dimension's factor; it is judged on `n_asked` others. Dimensions with a variance below .05 have collapsed
+    and take no part; 0 if all have.
 
     Args:
         codes: posterior means, [N, D].

@@ -52,7 +52,7 @@ class Neighbourhoods:
 def neighbourhoods(
     real: Features, fake: Features, *, rng: torch.Generator, k: int = 5, n_draws: int = 20
 ) -> Neighbourhoods:
-    """All four, with intervals, in blocks of bounded memory: about 1 GiB for 10,000 and 10,000 vectors of 2,048.
+    """All four, with intervals, in blocks of bounded memory: .9 GiB for 10,000 and 10,000 vectors of 2,048.
 
     Intervals are from half samples: the four shares of random halves of both sets vary about as much as those of the
     whole do from sample to sample. Drawing with replacement would not do: a vector drawn twice has radius 0.

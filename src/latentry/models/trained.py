@@ -15,6 +15,7 @@ from latentry.data import to_float, to_stored
 from latentry.errors import InputError
 from latentry.models.build import Model
 from latentry.models.conditions import Wish
+from latentry.models.inverse import Inverse, read_inverse
 from latentry.models.sampler import Draw
 from latentry.models.vectors import Vectors, read_vectors, write_vectors
 from latentry.settings.config import Config
@@ -47,6 +48,11 @@ class TrainedModel:
     def vectors(self) -> Vectors:
         """The named directions kept with the model; none before `latentry attributes` or `latentry directions`."""
         return read_vectors(self.path)
+
+    @functools.cached_property
+    def inverse(self) -> Inverse | None:
+        """What inverting with the model needs, kept with it by `latentry invert RUN --fit`; None before that."""
+        return read_inverse(self.path, self.network, self.config)
 
     def keep_vectors(self, vectors: Vectors) -> None:
         """Write vectors into the model's folder, in place of those that are there.
@@ -156,10 +162,12 @@ class TrainedModel:
             InputError: the model has no encoder, or the pictures or conditions are not what it takes.
         """
         encode = self.network.encode
+        if encode is None and self.inverse is not None and self.inverse.encoder is not None:
+            encode = self.inverse.encode
         if encode is None:
             raise InputError(
                 f"a {self.config.family} has a generator and no encoder, so it cannot encode or reconstruct pictures; "
-                "train a vae or an autoencoder for that"
+                f"fit one to it with latentry invert {self.path} --fit, or train a vae or an autoencoder"
             )
         self._check_pictures(images)
         self._check_conditions(conditions, len(images))

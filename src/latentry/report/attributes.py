@@ -12,7 +12,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from latentry.editing import AttributeReport
+from latentry.api.attributes import AttributeReport
 from latentry.errors import InputError
 from latentry.files import write_file
 from latentry.latent import EditGrade, flip_matrix

@@ -68,17 +68,14 @@ def curve_svg(curve: Curve) -> str:
     floor, ceiling = curve.normal
     band = ""
     if edges:
-        top, bottom = place(start, high if ceiling is None else ceiling)[1], place(start, floor or low)[1]
-        if floor is None:
-            bottom = _HEIGHT_PX
-        if ceiling is None:
-            top = 0.0
+        top = 0.0 if ceiling is None else place(start, ceiling)[1]
+        bottom = _HEIGHT_PX if floor is None else place(start, floor)[1]
         band = (
             f'<rect x="0" y="{top:.1f}" width="{_WIDTH_PX:.0f}" height="{max(bottom - top, 1):.1f}" fill="#16a34a" '
             'fill-opacity="0.15"/>'
         )
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(*point) for point in points))
-    label = html.escape(f"{curve.name}, {_span(curve)}; green is normal" if edges else f"{curve.name}, {_span(curve)}")
+    label = html.escape(_span(curve) + ("; green is normal" if edges else ""))
     return (
         f'<figure><svg viewBox="0 0 {_WIDTH_PX:.0f} {_HEIGHT_PX:.0f}" width="{_WIDTH_PX:.0f}" role="img" '
         f'aria-label="{label}">{band}<polyline points="{line}" fill="none" stroke="#dc2626" stroke-width="1.5"/></svg>'

@@ -9,7 +9,6 @@ from typing import Any
 
 from latentry.settings.config import Config
 
-
 _YOUNG = 100  # steps before which untrained and collapsed models look alike
 
 
@@ -51,7 +50,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Case:
-    """All that is known of a run: the settings, one log record a tick, the data report, and how it failed, if it did."""
+    """All that is known of a run: the settings, one log record a tick, the data report, and how it failed if it did."""
 
     config: Config
     log: list[dict[str, Any]]
@@ -82,12 +81,10 @@ class Case:
         found = [value for value in self.values(*path) if math.isfinite(value)]
         return found[-n:] if len(found) >= n else []
 
-    def curve(
-        self, name: str, *path: str, above: float | None = None, below: float | None = None, factor: float = 1.0
-    ) -> Curve:
-        """The number under these keys over the images seen, times a factor; normal is `above` one and `below` another."""
+    def curve(self, name: str, *path: str, above: float | None = None, below: float | None = None) -> Curve:
+        """The number under these keys over the images seen; normal is `above` one value and `below` another."""
         pairs = [(record["images"], value) for record in self.log if (value := _look_up(record, path)) is not None]
-        return Curve(name, tuple(at for at, _ in pairs), tuple(factor * value for _, value in pairs), (above, below))
+        return Curve(name, tuple(at for at, _ in pairs), tuple(value for _, value in pairs), (above, below))
 
 
 Rule = Callable[[Case], Finding | None]

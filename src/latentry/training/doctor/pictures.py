@@ -5,6 +5,8 @@ Letters: N pictures, C H W image, F numbers in a sketch, k neighbours.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -50,7 +52,7 @@ def to_neighbour(a: Tensor, k: int) -> Tensor:
     return distance.kthvalue(min(k, len(a) - 1), dim=1).values
 
 
-def compare(fake: Tensor, real: Tensor) -> dict[str, float | list[float]]:
+def compare(fake: Tensor, real: Tensor) -> dict[str, Any]:
     """Generated sketches beside real ones, as many of each as there are (at least two).
 
     Returns:
@@ -87,6 +89,6 @@ def copied(asked: Tensor, trained: Tensor) -> tuple[float, float]:
 
 
 def explained(x: Tensor, x_hat: Tensor) -> float:
-    """The share of the pictures' squared distance from their mean [N, C, H, W] that reconstructions explain; 1 is all."""
+    """The share of the squared distance of pictures [N, C, H, W] from their mean that reconstructions explain."""
     rest = (x - x_hat).double().square().sum()
     return float(1 - rest / (x - x.mean(dim=0)).double().square().sum().clamp(min=1e-12))

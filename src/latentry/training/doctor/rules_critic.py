@@ -49,8 +49,8 @@ def critic_winning(case: Case) -> Finding | None:
     generator = case.last("train", "loss_generator")
     return Finding(
         "critic winning",
-        f"the critic's loss is {losses[-1]:.3g}, where {balance:.3g} is balance for loss={game.loss}, and the generator's "
-        f"{generator:.3g}",
+        f"the critic's loss is {losses[-1]:.3g}, where {balance:.3g} is balance for loss={game.loss}, and the "
+        f"generator's {generator:.3g}",
         "The critic is sure of every picture, so what it passes back says little about how to improve.",
         _weaken(case),
         case.curve("critic's loss", "train", "loss_critic", above=_WON * balance),
@@ -89,11 +89,11 @@ def critic_overfitting(case: Case) -> Finding | None:
         return None
     return Finding(
         "critic overfitting",
-        f"held-out pictures score {real[-1]:.3g}, pictures trained on {trained[-1]:.3g}, generated ones {fake[-1]:.3g}: "
-        f"{shares[-1]:.0%} of the way",
+        f"held-out pictures score {real[-1]:.3g}, pictures trained on {trained[-1]:.3g}, generated ones "
+        f"{fake[-1]:.3g}: {shares[-1]:.0%} of the way",
         "The critic knows its training pictures by heart, and takes other real ones for generated.",
         _against_overfitting(case),
-        case.curve("pairs told apart: trained on, held out", "signals", "critic", "trained_above_real", below=_TOLD_APART),
+        case.curve("pairs told apart by training", "signals", "critic", "trained_above_real", below=_TOLD_APART),
     )
 
 
@@ -103,15 +103,15 @@ def penalty_out_of_band(case: Case) -> Finding | None:
     if not isinstance(game, GANSettings) or game.constraint not in ("gradient-penalty", "dragan"):
         return None
     values = case.recent("train", "penalty", n=4)
-    if not values or min(values) < _OFF_UNIT:
+    if not values or min(values) < _OFF_UNIT or batch_norm_under_penalty(case) is not None:  # the cause, and told
         return None
     steep = values[-1] > 1
-    norm = f"near {1 + math.sqrt(values[-1]):.3g}" if steep else f"{math.sqrt(values[-1]):.2g} beside one"
+    norm = f"near {1 + math.sqrt(values[-1]):.3g}, not one" if steep else f"off one by {math.sqrt(values[-1]):.2g}"
     return Finding(
         "penalty out of its band",
-        f"the penalty is {values[-1]:.3g} before its factor of {game.penalty:g}: the gradient's norm is {norm}, not one",
+        f"the penalty is {values[-1]:.3g} before its factor {game.penalty:g}: the gradient's norm is {norm}",
         "The factor is too small beside the scores, or the learning rate too high for it to hold.",
-        f"--penalty 10 (now {game.penalty:g})" if game.penalty < 10 else "--lr a third of what it is",
+        f"--penalty 10 (now {game.penalty:g})" if game.penalty < 10 else f"--lr {case.config.training.lr / 3:.1g}",
         case.curve("penalty before its factor", "train", "penalty", below=_OFF_UNIT),
     )
 
@@ -145,7 +145,7 @@ def clipping(case: Case) -> Finding | None:
 
 
 def batch_norm_under_penalty(case: Case) -> Finding | None:
-    """A critic under a penalty whose score of one picture depends on the others; the settings refuse it, own ones not."""
+    """A critic under a penalty whose score of one picture depends on the others; the settings refuse it of ours."""
     game, found = case.config.model, case.recent("signals", "critic", "dependence", n=2)
     if not isinstance(game, GANSettings) or game.constraint not in PENALTIES or not found or min(found) < _DEPENDS:
         return None

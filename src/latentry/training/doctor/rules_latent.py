@@ -6,6 +6,7 @@ import math
 
 from latentry.settings.gan import GANSettings
 from latentry.settings.models import VAESettings
+from latentry.settings.vqvae import VQVAESettings
 from latentry.training.doctor.finding import Case, Finding
 
 _NO_KL = 0.5  # nats in all: less than telling two halves of the pictures apart
@@ -31,7 +32,7 @@ def posterior_collapse(case: Case) -> Finding | None:
         return None
     return Finding(
         "posterior collapse",
-        f"{units} of {model.latent} latent numbers follow the picture, with {kl[-1]:.2g} nats in all",
+        f"{units} of {model.latent} latent numbers follow the picture, with {kl[-1]:.2g} nats in all{_fullest(case)}",
         _why_collapsed(model),
         _less_kl(model),
         case.curve("KL, nats per image", "held_out", "kl", above=_NO_KL),
@@ -78,14 +79,15 @@ def kl_too_weak(case: Case) -> Finding | None:
 
 def codebook_collapse(case: Case) -> Finding | None:
     """Few of the codes are used."""
-    usage, perplexity = case.recent("train", "code_usage"), case.last("train", "perplexity")
-    if not usage or max(usage) > _CODES or perplexity is None:
+    model, usage, perplexity = case.config.model, case.recent("train", "code_usage"), case.last("train", "perplexity")
+    if not isinstance(model, VQVAESettings) or not usage or max(usage) > _CODES or perplexity is None:
         return None
+    fewer = f"--codes {max(16, 2 ** math.ceil(math.log2(max(2.0, perplexity))))} (now {model.codes})"
     return Finding(
         "codebook collapse",
-        f"{usage[-1]:.1%} of the codes are used, as if there were {perplexity:,.0f}",
+        f"{usage[-1]:.1%} of {model.codes:,} codes are used, as if there were {perplexity:,.0f}",
         "Codes that no picture is near get no gradient; or there are more codes than the pictures need.",
-        f"--codes {max(16, 2 ** math.floor(math.log2(max(2.0, 2 * perplexity)))):d}, or dead-code revival",
+        fewer if model.revival else f"--revival 20 (now 0), or {fewer}",
         case.curve("share of codes used", "train", "code_usage", above=_CODES),
     )
 
@@ -103,11 +105,16 @@ def overfitting(case: Case) -> Finding | None:
         return None
     return Finding(
         "overfitting",
-        f"held-out reconstruction was {least:,.0f} nats and is {recent[-1]:,.0f}, while training reached {train[-1]:,.0f}",
+        f"held-out reconstruction was {least:,.0f} nats and is {recent[-1]:,.0f}, in training it is {train[-1]:,.0f}",
         "The network goes on learning the training pictures themselves.",
         "more pictures, --flip yes, a smaller --width; the best checkpoint so far is what is kept",
         case.curve("held-out reconstruction, nats", "held_out", "reconstruction"),
     )
+
+
+def _fullest(case: Case) -> str:
+    per_dimension = case.last("held_out", "kl_per_dimension")
+    return f" and {max(per_dimension):.2g} in the fullest" if per_dimension else ""
 
 
 def _allowed(model: VAESettings) -> float:

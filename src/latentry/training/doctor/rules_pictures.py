@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 
@@ -34,8 +35,8 @@ def generator_collapse(case: Case) -> Finding | None:
     coverage = case.last("signals", "pictures", "coverage")
     return Finding(
         "generator collapse",
-        f"generated pictures differ {diversity[-1]:.0%} as much as real ones (highest {peak:.0%}), {repeated[-1]:.0%} of "
-        f"them repeat another, and {coverage:.0%} of the real ones have one near",
+        f"generated pictures differ {diversity[-1]:.0%} as much as real ones (highest {peak:.0%}), {repeated[-1]:.0%} "
+        f"of them repeat another, and {coverage:.0%} of the real ones have one near",
         "The generator has found few pictures that please the critic, and makes only these.",
         _for_variety(case),
         case.curve("diversity beside the reals'", "signals", "pictures", "diversity", above=_ALIKE),
@@ -51,7 +52,7 @@ def oscillation(case: Case) -> Finding | None:
         return None
     at = [record["images"] for record in case.log][-len(places) :]
     later, at = places[len(places) // 2 :], at[len(places) // 2 :]
-    moves = [_distance(a, b) for a, b in zip(later, later[1:], strict=False)]
+    moves = [_distance(a, b) for a, b in itertools.pairwise(later)]
     straight = _distance(later[0], later[-1]) / max(sum(moves), 1e-9)
     if statistics.median(moves) < _WANDERS or straight > _RETURNS:
         return None

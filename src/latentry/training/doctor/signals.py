@@ -17,10 +17,11 @@ from latentry.metrics.leak import augmentation_leak
 from latentry.models.contract import Batch, Method
 from latentry.models.gan import GANMethod
 from latentry.settings.config import Config
+from latentry.settings.specs import ImageSpec
 from latentry.training.doctor import critic as ask
 from latentry.training.doctor import weights
+from latentry.training.doctor.linear_probe import LinearProbe
 from latentry.training.doctor.pictures import Sketch, compare, copied, explained
-from latentry.training.doctor.probe import Probe
 from latentry.training.rng import rng_for
 from latentry.training.stream import PictureStream
 
@@ -50,7 +51,7 @@ class Known:
     constant: float
     copies: float
     not_finite: float
-    probe: Probe | None
+    probe: LinearProbe | None
 
 
 class Meter:
@@ -85,7 +86,7 @@ class Meter:
         if model.own_prior is not None:
             signals |= self._compared(model)
         if model.encode is not None:
-            reals = Batch(*(part if part is None else part[:_N_EXPLAINED] for part in self._reals))
+            reals = self._reals.split(_N_EXPLAINED)[0]
             signals["explained"] = explained(
                 reals.x, torch.cat([model.decode(model.encode(*part), part.condition) for part in reals.split(_BATCH)])
             )
@@ -102,7 +103,9 @@ class Meter:
 
     @cached_property
     def _sketch(self) -> Sketch:
-        return Sketch(self._method.model.image, rng_for(self._seed, "doctor", "sketch"))
+        image = self._method.model.image
+        assert isinstance(image, ImageSpec)
+        return Sketch(image, rng_for(self._seed, "doctor", "sketch"))
 
     @cached_property
     def _known(self) -> Known:
@@ -121,7 +124,7 @@ class Meter:
         whole = torch.cat(sketches)
         probe = None
         if conditions and n >= _LEAST_FOR_PROBE and not not_finite:
-            probe = Probe(whole, torch.cat(conditions))
+            probe = LinearProbe(whole, torch.cat(conditions))
         copies = n - len(torch.unique(whole, dim=0)) if not self._train.points else 0
         return Known(whole, constant / n, copies / n, not_finite / n, probe)
 

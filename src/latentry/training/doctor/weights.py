@@ -1,6 +1,8 @@
-"""What the last step left in the weights: gradients by layer, how far each layer moves, how many weights are clipped."""
+"""What the last step left in the weights: gradients by layer, how far each moved, how many are clipped."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -48,7 +50,7 @@ def update_ratios(module: nn.Module, optimisers: dict[str, Optimizer]) -> dict[s
     return dict(zip(found, ratios, strict=True))
 
 
-def _last_step(weight: Tensor, group: dict, state: dict) -> Tensor:
+def _last_step(weight: Tensor, group: dict[str, Any], state: dict[str, Any]) -> Tensor:
     """What the optimiser took off a weight, but for its decay."""
     assert weight.grad is not None
     gradient = weight.grad.float()

@@ -12,11 +12,11 @@ import torch
 from torch import nn
 
 import latentry
+from latentry.api.attributes import learn_attributes, leave_untouched
+from latentry.api.directions import find_directions
 from latentry.data import open_images
 from latentry.data.images import ImageSet
 from latentry.data.labels import AttributeLabels, ClassLabels, Labels
-from latentry.discovery import find_directions
-from latentry.editing import learn_attributes, leave_untouched
 
 STEP = 120 / 127.5  # from a dark half to a bright one, in the latent's own numbers
 

@@ -187,7 +187,7 @@ def test_the_first_value_that_is_not_finite_stops_the_run(pictures, tmp_path):
 
 
 def test_the_readmes_python_runs(tmp_path, monkeypatch):
-    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
     [block] = re.findall(r"```python\n(.*?)```", readme, flags=re.S)
     monkeypatch.chdir(tmp_path)
     names: dict = {}

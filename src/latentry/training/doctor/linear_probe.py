@@ -11,7 +11,7 @@ from torch import Tensor
 _RIDGE = 0.1  # of the sketches' mean variance: more than half as many sketches as numbers in one are enough then
 
 
-class Probe:
+class LinearProbe:
     """Ridge regression of conditions on sketches, fitted to one half of the pictures and judged on the other.
 
     Args:

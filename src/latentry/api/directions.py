@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from latentry.api import load
+from latentry.api.opening import load
 from latentry.errors import InputError, unknown_name
 from latentry.latent import Directions, activation_directions, principal_directions, weight_directions
 from latentry.models.trained import TrainedModel

@@ -1,4 +1,4 @@
-"""The Python side: `train`, `resume`, `load`. The command line is a thin layer over these."""
+"""Training from pictures to a finished run: `train` begins one, `resume` continues one."""
 
 from __future__ import annotations
 
@@ -12,47 +12,45 @@ import numpy as np
 import torch
 from torch import nn
 
+from latentry.api.measure import measure
+from latentry.api.opening import FROM_PYTHON, load, open_config_images, split_config_rows
 from latentry.data import (
     ImageSet,
     condition_spec,
     condition_vectors,
-    holdout_indices,
     inspect_set,
-    open_images,
     to_float,
 )
 from latentry.data.builtin import NAMES as BUILT_IN
 from latentry.data.mirror import mirror_allowed
 from latentry.errors import InputError
-from latentry.evaluation import measure
 from latentry.files import read_json, write_json
 from latentry.models.build import OwnNetworks, build_method, build_model, initialise_model
 from latentry.models.contract import Batch
-from latentry.models.folder import condition_from_json, load_model
+from latentry.models.folder import condition_from_json
 from latentry.models.trained import TrainedModel
 from latentry.report.grid import GridWriter, save_png, tile
 from latentry.report.page import write_page
 from latentry.report.track import trackers
 from latentry.settings.config import Config
-from latentry.settings.data import SMALL_DATA, Channels
+from latentry.settings.data import SMALL_DATA
 from latentry.settings.gan import GANSettings
 from latentry.settings.recipes import find_recipe
-from latentry.settings.specs import ConditionSpec, ImageSpec
+from latentry.settings.specs import ConditionSpec
 from latentry.training.budget import resolve_budget
-from latentry.training.checkpoint import best_checkpoint, list_checkpoints, load_checkpoint, restore_module
+from latentry.training.checkpoint import list_checkpoints
 from latentry.training.device import pick_device
 from latentry.training.finish import finish_run
 from latentry.training.interrupt import stop_on_signal
 from latentry.training.loop import N_POINTS_SHOWN, N_SHOWN, Loop
 from latentry.training.observer import Observer
-from latentry.training.rng import derive_seed, rng_for
+from latentry.training.rng import rng_for
 from latentry.training.run import Run, command_line, create_run, open_run
 from latentry.training.stream import PictureStream
 
 _BUILT_IN_SECONDS = 60.0
 _OWN_DATA_SECONDS = 600.0
 _INSPECTION_SECONDS = 2e-4  # to look for copies of one picture, on a laptop
-_FROM_PYTHON = "python:"  # what the config says of data that were an array or a data set, not a path
 
 
 @dataclass(frozen=True)
@@ -117,7 +115,7 @@ def train(
     config = config.with_settings(**settings)
     images = data if isinstance(data, ImageSet) else open_config_images(config, data)
     if data is not None and images.report.source != config.data.data:
-        config = config.with_settings(data=f"{_FROM_PYTHON}{images.name}")
+        config = config.with_settings(data=f"{FROM_PYTHON}{images.name}")
     own = OwnNetworks(encoder, decoder, critic)
     loop = _prepare(_settle(config, images), images, own, Path(out), observers)
     return _run_loop(loop, images, own)
@@ -165,98 +163,11 @@ def resume(
     return _run_loop(loop, images, own)
 
 
-def load(
-    path: Path | str,
-    *,
-    device: str = "cpu",
-    encoder: nn.Module | None = None,
-    decoder: nn.Module | None = None,
-) -> TrainedModel:
-    """A trained model from a run folder or a model folder.
-
-    A run that has not ended gives its newest checkpoint, sampled from the model's own prior.
-
-    Args:
-        path: what `train` made, or a `model/` folder that was copied from it.
-        device: where it computes: cpu, cuda, mps, or auto.
-        encoder, decoder: networks of your own, built as they were for training, where the model has such.
-
-    Raises:
-        InputError: there is no model, or it is damaged.
-    """
-    path, where, own = Path(path), pick_device(device), OwnNetworks(encoder, decoder)
-    folder = path if (path / "model.safetensors").is_file() else path / "model"
-    if (folder / "config.json").is_file():
-        model, config, facts = load_model(folder, own)
-        return TrainedModel(model, config, facts, where, folder)
-    run = open_run(path)
-    checkpoints = list_checkpoints(run.checkpoints)
-    if not checkpoints:
-        raise InputError(f"{path} has no model and no checkpoint yet; continue it with latentry train --resume {path}")
-    config, record = run.read_config(), read_json(run.data_file)
-    tensors, _ = load_checkpoint(best_checkpoint(run.checkpoints) or checkpoints[-1])
-    model = build_model(config, ImageSpec(**record["image"]), condition_from_json(record["condition"]), own)
-    restore_module("ema", model, tensors)
-    return TrainedModel(model.requires_grad_(False), config, {"data": record["name"]}, where, path)
-
-
-def open_config_images(config: Config, data: Any = None) -> ImageSet:
-    """Pictures at the size and with the channels that the config asks for.
-
-    Args:
-        config: the settings.
-        data: what `open_images` takes; None for the config's own.
-
-    Raises:
-        InputError: they cannot be opened, or were given in Python and are not known here.
-    """
-    settings = config.data
-    if data is None and settings.data.startswith(_FROM_PYTHON):
-        raise InputError("the pictures of this run were given in Python, so it cannot open them again; pass data")
-    source = settings.data if data is None else data
-    return open_images(source, size=settings.size_px, channels=settings.channels, fit=settings.fit)
-
-
-def open_set_for_model(model: TrainedModel, data: Any = None) -> ImageSet:
-    """A whole set at a model's size and with its channels.
-
-    Args:
-        model: what it is for.
-        data: what `open_images` takes; None for the model's own.
-    """
-    image = model.network.image
-    channels: dict[int, Channels] = {1: "grey", 3: "rgb", 4: "rgba"}
-    size = f"{image.height}x{image.width}"
-    config = model.config.with_settings(size=size, channels=channels.get(image.channels, "auto"))  # points have neither
-    return open_config_images(config, data)
-
-
-def open_for_model(model: TrainedModel, data: str | None, n: int | None) -> tuple[np.ndarray, np.ndarray | None]:
-    """Pictures for a model, uint8 [n, C, H, W], at its size and with its channels, and what it is told of them [n, K].
-
-    Args:
-        model: what they are for.
-        data: a file or anything that `open_images` takes; None for the held-out pictures of the model's own data.
-        n: how many, at most; None for all.
-
-    Raises:
-        InputError: they cannot be opened, they lack labels that the model is told, or its own data are not known here.
-    """
-    images = open_set_for_model(model, data)
-    rows = np.arange(len(images))[:n]
-    if data is None:
-        train_rows, held_out = _split(images, model.config)
-        rows = np.sort((held_out if len(held_out) else train_rows)[:n])
-    spec = model.network.condition
-    told = None if spec is None else condition_vectors(images.labels and images.labels.take(rows), spec)
-    return np.ascontiguousarray(images.images[rows]), told
-
-
 def _prepare(config: Config, images: ImageSet, own: OwnNetworks, out: Path, observers: Sequence[Observer]) -> Loop:
     """A new run folder and the loop at its first step; everything that can be refused is refused before the folder."""
     pick_device(config.training.device)
     trackers(config.training.track)
-    rows, held_out = _split(images, config)
+    rows, held_out = split_config_rows(images, config)
     condition = _condition(config, images, rows)
     build_model(config, images.spec, condition, own)
     record = {
@@ -276,7 +187,7 @@ def _assemble(run: Run, config: Config, images: ImageSet, own: OwnNetworks, obse
     """The loop of a run, at its first step."""
     training = config.training
     device = pick_device(training.device)
-    rows, held_out_rows = _split(images, config)
+    rows, held_out_rows = split_config_rows(images, config)
     condition = _condition(config, images, rows)
     told = None if condition is None else condition_vectors(images.labels, condition)
     model = build_model(config, images.spec, condition, own)
@@ -314,17 +225,6 @@ def _condition(config: Config, images: ImageSet, rows: np.ndarray) -> ConditionS
     """What the model is told, by the labels of its training pictures."""
     labels = None if images.labels is None else images.labels.take(rows)
     return condition_spec(labels, config.condition, images.name)
-
-
-def _split(images: ImageSet, config: Config) -> tuple[np.ndarray, np.ndarray]:
-    """The pictures to train on and those held out, int64, each in random order.
-
-    Sets often stand class by class, and what is shown, scored or fitted to is the first few of them.
-    """
-    seed = config.training.seed
-    rng = np.random.default_rng(derive_seed(seed, "split"))
-    rows, held_out = holdout_indices(images, config.data.holdout, seed)
-    return rng.permutation(rows), rng.permutation(held_out)
 
 
 def _run_loop(loop: Loop, images: ImageSet, own: OwnNetworks) -> TrainingResult:

@@ -16,10 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from latentry.api import load, open_set_for_model
-from latentry.data import ImageSet
-from latentry.errors import unknown_name
-from latentry.labelled import (
+from latentry.api.labelled import (
     Labelled,
     from_pictures,
     from_samples,
@@ -30,6 +27,9 @@ from latentry.labelled import (
     usable_labels,
     wanted_labels,
 )
+from latentry.api.opening import load, open_set_for_model
+from latentry.data import ImageSet
+from latentry.errors import unknown_name
 from latentry.latent import (
     EditGrade,
     LatentVector,

@@ -1,0 +1,107 @@
+"""Break training on purpose, and leave it whole, and see what the doctor says: the table `reproductions/doctor.md`.
+
+usage: python -m reproductions.doctor [--only NAME,...] [--runs runs/doctor] [--out reproductions/doctor] [--again]
+
+`--again` trains nothing: it applies the rules of today to the logs of the runs that were made. Everything together
+takes about half an hour on one core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import latentry
+from latentry.training.doctor import diagnose_run
+from reproductions.doctor_experiments import BROKEN, Experiment, healthy
+
+
+def run_one(experiment: Experiment, runs: Path) -> dict[str, Any]:
+    """Train one experiment; its folder under `runs` and how long it took."""
+    data = experiment.data if isinstance(experiment.data, str) else experiment.data()
+    out, start = runs / re.sub(r"[^\w.]+", "-", experiment.name), time.perf_counter()
+    error = ""
+    torch.manual_seed(0)  # first weights of own networks, which are PyTorch's
+    try:
+        latentry.train(experiment.recipe, data, out=out, **experiment.own(), **experiment.settings)
+    except latentry.InputError as refused:  # a run that stops itself is one of the experiments
+        error = str(refused).replace(f"{runs}/", "")
+    [*_, path] = sorted(out.iterdir())
+    seconds = round(time.perf_counter() - start, 1)
+    return {"name": experiment.name, "run": str(path.relative_to(runs)), "seconds": seconds, "error": error}
+
+
+def judge(experiment: Experiment, row: dict[str, Any], runs: Path) -> dict[str, Any]:
+    """What the doctor says of a run that was made, beside what it should say."""
+    findings = diagnose_run(runs / row["run"])
+    found = [finding.name for finding in findings]
+    allowed = (*experiment.expected, *experiment.consequences)
+    return {
+        **row,
+        "recipe": experiment.recipe,
+        "expected": list(experiment.expected),
+        "found": found,
+        "missed": bool(experiment.expected) and not set(found) & set(experiment.expected),
+        "false_alarms": [name for name in found if name not in allowed],
+        "evidence": [f"{finding.name}: {finding.evidence}" for finding in findings],
+    }
+
+
+def as_markdown(rows: list[dict[str, Any]]) -> str:
+    """The table, one line a run."""
+    broken, whole = [row for row in rows if row["expected"]], [row for row in rows if not row["expected"]]
+    lines = [
+        "# What the doctor says of broken and of healthy runs",
+        "",
+        "Made by `python -m reproductions.doctor`, one seed each; the settings are in `doctor_experiments.py`, the",
+        "evidence in `doctor.jsonl`. Expected: one of these findings must be told. A false alarm is a finding that is",
+        "not true of the run; of a healthy run, any.",
+        "",
+        f"Broken runs named: {sum(not row['missed'] for row in broken)} of {len(broken)}. "
+        f"Healthy runs with a false alarm: {sum(bool(row['false_alarms']) for row in whole)} of {len(whole)}.",
+        "",
+        "| run | expected | found | missed | false alarms | seconds |",
+        "|---|---|---|---|---|--:|",
+    ]
+    for row in broken + whole:
+        cells = (", ".join(row[key]) for key in ("expected", "found"))
+        missed, alarms = "missed" if row["missed"] else "", ", ".join(row["false_alarms"])
+        lines.append(f"| {row['name']} | {' | '.join(cells)} | {missed} | {alarms} | {row['seconds']:.0f} |")
+    return "\n".join([*lines, ""])
+
+
+def main() -> None:
+    """Train what is asked for, judge all that was ever trained here, write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", help="experiments whose name contains one of these, comma-separated")
+    parser.add_argument("--runs", type=Path, default=Path("runs/doctor"))
+    parser.add_argument("--out", type=Path, default=Path("reproductions/doctor"))
+    parser.add_argument("--again", action="store_true", help="judge the runs that were made, train nothing")
+    arguments = parser.parse_args()
+    log = arguments.out.with_suffix(".jsonl")
+    made = {row["name"]: row for row in map(json.loads, log.read_text().splitlines())} if log.exists() else {}
+    experiments = [*BROKEN, *healthy()]
+    wanted = arguments.only.split(",")
+    for experiment in experiments:
+        if not arguments.again and any(part in experiment.name for part in wanted):
+            made[experiment.name] = judge(experiment, run_one(experiment, arguments.runs), arguments.runs)
+            print(made[experiment.name], flush=True)
+            log.write_text("".join(json.dumps(row) + "\n" for row in made.values()))
+    kept = ("name", "run", "seconds", "error")
+    rows = [
+        judge(each, {key: made[each.name][key] for key in kept}, arguments.runs)
+        for each in experiments
+        if each.name in made
+    ]
+    log.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    arguments.out.with_suffix(".md").write_text(as_markdown(rows))
+
+
+if __name__ == "__main__":
+    main()

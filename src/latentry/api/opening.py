@@ -1,0 +1,123 @@
+"""Opening what verbs work on: trained models, and pictures as a config or a model wants them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from latentry.data import ImageSet, condition_vectors, holdout_indices, open_images
+from latentry.errors import InputError
+from latentry.files import read_json
+from latentry.models.build import OwnNetworks, build_model
+from latentry.models.folder import condition_from_json, load_model
+from latentry.models.trained import TrainedModel
+from latentry.settings.config import Config
+from latentry.settings.data import Channels
+from latentry.settings.specs import ImageSpec
+from latentry.training.checkpoint import best_checkpoint, list_checkpoints, load_checkpoint, restore_module
+from latentry.training.device import pick_device
+from latentry.training.rng import derive_seed
+from latentry.training.run import open_run
+
+FROM_PYTHON = "python:"  # what the config says of data that were an array or a data set, not a path
+
+
+def load(
+    path: Path | str,
+    *,
+    device: str = "cpu",
+    encoder: nn.Module | None = None,
+    decoder: nn.Module | None = None,
+) -> TrainedModel:
+    """A trained model from a run folder or a model folder.
+
+    A run that has not ended gives its newest checkpoint, sampled from the model's own prior.
+
+    Args:
+        path: what `train` made, or a `model/` folder that was copied from it.
+        device: where it computes: cpu, cuda, mps, or auto.
+        encoder, decoder: networks of your own, built as they were for training, where the model has such.
+
+    Raises:
+        InputError: there is no model, or it is damaged.
+    """
+    path, where, own = Path(path), pick_device(device), OwnNetworks(encoder, decoder)
+    folder = path if (path / "model.safetensors").is_file() else path / "model"
+    if (folder / "config.json").is_file():
+        model, config, facts = load_model(folder, own)
+        return TrainedModel(model, config, facts, where, folder)
+    run = open_run(path)
+    checkpoints = list_checkpoints(run.checkpoints)
+    if not checkpoints:
+        raise InputError(f"{path} has no model and no checkpoint yet; continue it with latentry train --resume {path}")
+    config, record = run.read_config(), read_json(run.data_file)
+    tensors, _ = load_checkpoint(best_checkpoint(run.checkpoints) or checkpoints[-1])
+    model = build_model(config, ImageSpec(**record["image"]), condition_from_json(record["condition"]), own)
+    restore_module("ema", model, tensors)
+    return TrainedModel(model.requires_grad_(False), config, {"data": record["name"]}, where, path)
+
+
+def open_config_images(config: Config, data: Any = None) -> ImageSet:
+    """Pictures at the size and with the channels that the config asks for.
+
+    Args:
+        config: the settings.
+        data: what `open_images` takes; None for the config's own.
+
+    Raises:
+        InputError: they cannot be opened, or were given in Python and are not known here.
+    """
+    settings = config.data
+    if data is None and settings.data.startswith(FROM_PYTHON):
+        raise InputError("the pictures of this run were given in Python, so it cannot open them again; pass data")
+    source = settings.data if data is None else data
+    return open_images(source, size=settings.size_px, channels=settings.channels, fit=settings.fit)
+
+
+def open_set_for_model(model: TrainedModel, data: Any = None) -> ImageSet:
+    """A whole set at a model's size and with its channels.
+
+    Args:
+        model: what it is for.
+        data: what `open_images` takes; None for the model's own.
+    """
+    image = model.network.image
+    channels: dict[int, Channels] = {1: "grey", 3: "rgb", 4: "rgba"}
+    size = f"{image.height}x{image.width}"
+    config = model.config.with_settings(size=size, channels=channels.get(image.channels, "auto"))  # points have neither
+    return open_config_images(config, data)
+
+
+def open_for_model(model: TrainedModel, data: str | None, n: int | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """Pictures for a model, uint8 [n, C, H, W], at its size and with its channels, and what it is told of them [n, K].
+
+    Args:
+        model: what they are for.
+        data: a file or anything that `open_images` takes; None for the held-out pictures of the model's own data.
+        n: how many, at most; None for all.
+
+    Raises:
+        InputError: they cannot be opened, they lack labels that the model is told, or its own data are not known here.
+    """
+    images = open_set_for_model(model, data)
+    rows = np.arange(len(images))[:n]
+    if data is None:
+        train_rows, held_out = split_config_rows(images, model.config)
+        rows = np.sort((held_out if len(held_out) else train_rows)[:n])
+    spec = model.network.condition
+    told = None if spec is None else condition_vectors(images.labels and images.labels.take(rows), spec)
+    return np.ascontiguousarray(images.images[rows]), told
+
+
+def split_config_rows(images: ImageSet, config: Config) -> tuple[np.ndarray, np.ndarray]:
+    """The pictures to train on and those held out, int64, each in random order.
+
+    Sets often stand class by class, and what is shown, scored or fitted to is the first few of them.
+    """
+    seed = config.training.seed
+    rng = np.random.default_rng(derive_seed(seed, "split"))
+    rows, held_out = holdout_indices(images, config.data.holdout, seed)
+    return rng.permutation(rows), rng.permutation(held_out)

@@ -1,0 +1,52 @@
+"""Pictures that were named on the command line, as a model takes them, and what it is told of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from latentry.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from latentry.models.conditions import Wish
+    from latentry.models.trained import TrainedModel
+
+
+def open_pictures(model: TrainedModel, path: Path, notes: list[str]) -> np.ndarray:
+    """The pictures of a file or folder as the model takes them, and a note where they had to be changed."""
+    import numpy as np
+
+    from latentry.api.opening import open_set_for_model
+    from latentry.report.data_report import COLOURS
+
+    if not path.exists():
+        raise InputError(f"there is no picture at {path}")
+    images = open_set_for_model(model, str(path))
+    report, spec = images.report, images.spec
+    found = {(size.width, size.height) for size in report.sizes}
+    grey = all(mode in ("L", "1", "I;16", "LA", "I", "F") for mode in report.modes)
+    if found != {(spec.width, spec.height)} or grey != (spec.channels == 1):
+        shapes = ", ".join(f"{width} x {height}" for width, height in sorted(found)[:3])
+        notes.append(
+            f"{path} is {shapes} pixels, {', '.join(report.modes)}; made {spec.width} x {spec.height}, "
+            f"{COLOURS[spec.channels]}, as this model takes it"
+        )
+    return np.ascontiguousarray(images.images)
+
+
+def told_of(model: TrainedModel, n: int, wish: Wish) -> np.ndarray | None:
+    """What a conditional model is told of pictures that come without labels, [n, K]."""
+    import torch
+
+    spec, known = model.network.condition, model.network.conditions
+    wish.against(spec)
+    if spec is None or known is None:
+        return None
+    if spec.kind == "class" and wish.class_name is None:
+        raise InputError(
+            f"this model is told the class; say what the picture shows: --class {spec.names[0]}, or another"
+        )
+    unknown = torch.zeros(n, spec.size, device=model.device)  # between yes and no; of numbers, the mean
+    return known.apply_wish(unknown, wish).cpu().numpy()
