@@ -6,7 +6,7 @@ import itertools
 
 from torch import Tensor, nn
 
-from latentry.models.gan import Judgement
+from latentry.models.critic import Judgement
 
 
 class PythaeConvEncoder(nn.Module):

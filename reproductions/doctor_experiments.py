@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import latentry
 from latentry.data import ImageSet
-from latentry.models.gan import Judgement
+from latentry.models.critic import Judgement
 from latentry.settings.gan import GANSettings
 
 HEALTHY_STEPS = 200  # at least: what a model shows before is its beginning

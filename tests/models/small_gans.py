@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from latentry.models.build import build_method, build_model, initialise_model
 from latentry.models.contract import Batch
-from latentry.models.gan import GAN, Critic, GANMethod
+from latentry.models.critic import Critic
+from latentry.models.gan import GAN, GANMethod
 from latentry.settings.config import Config
 from latentry.settings.recipes import find_recipe
 from latentry.settings.specs import ConditionSpec, ImageSpec

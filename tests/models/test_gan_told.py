@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from latentry.models.contract import Batch
-from latentry.models.gan import Critic
+from latentry.models.critic import Critic
 from latentry.nn import Features
 from latentry.nn.conditioning import Stages
 from latentry.settings.specs import ConditionSpec

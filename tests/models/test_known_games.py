@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from latentry.models.contract import Batch
-from latentry.models.gan import GAN, GANMethod, Judgement
+from latentry.models.critic import Judgement
+from latentry.models.gan import GAN, GANMethod
 from latentry.settings.config import Config
 from latentry.settings.gan import GANSettings
 from latentry.settings.specs import ImageSpec

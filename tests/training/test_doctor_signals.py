@@ -10,7 +10,7 @@ from torch import nn
 
 import latentry
 from latentry.models.contract import Batch
-from latentry.models.gan import Judgement
+from latentry.models.critic import Judgement
 from latentry.settings.specs import ImageSpec
 from latentry.training.doctor import Finding
 from latentry.training.doctor.critic import bounds, dependence, share_above

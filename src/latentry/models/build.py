@@ -11,7 +11,8 @@ from latentry.errors import InputError
 from latentry.models.autoencoder import Autoencoder, AutoencoderMethod
 from latentry.models.conditions import N_EXAMPLES
 from latentry.models.contract import Batch, Method
-from latentry.models.gan import GAN, Critic, GANMethod
+from latentry.models.critic import Critic
+from latentry.models.gan import GAN, GANMethod
 from latentry.models.vae import VAE, VAEMethod
 from latentry.models.vqvae import VQVAE, VQVAEMethod
 from latentry.nn import (

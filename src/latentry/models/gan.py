@@ -9,8 +9,6 @@
     Miyato et al. 2018, "Spectral normalization for GANs" (arXiv:1802.05957): `constraint=spectral`, `loss=hinge`.
     Mescheder et al. 2018, "Which training methods for GANs do actually converge?" (arXiv:1801.04406): R1 and R2.
     Lin et al. 2018, "PacGAN: the power of two samples in GANs" (arXiv:1712.04086): `packing`.
-    Mirza and Osindero 2014 (arXiv:1411.1784), Odena et al. 2017 (1610.09585), Miyato and Koyama 2018 (1802.05637):
-    `critic_condition=concatenation`, `auxiliary`, `projection`.
     Huang et al. 2024, "The GAN is dead; long live the GAN!" (arXiv:2501.05441): `loss=relativistic constraint=r1-r2`.
 
 Differs from the papers in: what is sampled is an average of the generator's weights; the pictures of the critic's last
@@ -23,7 +21,7 @@ Letters: B batch, C H W picture, D latent, K numbers in a condition, m packing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -33,9 +31,10 @@ from latentry.losses.adversarial import ADVERSARIAL
 from latentry.losses.penalty import clip_weights, dragan_penalty, gradient_penalty, score_and_gradient, zero_centred
 from latentry.models.conditions import Conditions, tell
 from latentry.models.contract import Batch
+from latentry.models.critic import Judgement
 from latentry.models.optimise import along_cosine, build_optimiser, descend
 from latentry.models.sampler import Samplers
-from latentry.nn import Features, Linear, follow_spectra, use_rng
+from latentry.nn import follow_spectra, use_rng
 from latentry.nn.augment import AdaptiveProbability, augment
 from latentry.settings.config import Config
 from latentry.settings.gan import GANSettings
@@ -82,44 +81,6 @@ class GAN(nn.Module):
         """Pictures in [-1, 1], [B, C, H, W], of latents [B, D] under conditions [B, K]."""
         output = tell(self.decoder, z, condition).float().view(len(z), *self.image.shape)
         return torch.tanh(output) if self.bounded else output
-
-
-class Judgement(NamedTuple):
-    """What a critic says: a score [B], high for real, and its guess of the condition [B, K] where it makes one."""
-
-    score: Tensor
-    guess: Tensor | None
-
-
-class Critic(nn.Module):
-    """Features, then one linear score without a nonlinearity.
-
-    Args:
-        features: of pictures [B, C, H, W], which have read the condition beside them for `concatenation`.
-        condition: what there is to tell; None for nothing.
-        how: concatenation, projection (the features' product with the condition's is added to the score) or
-            auxiliary (the condition is guessed).
-    """
-
-    def __init__(self, features: Features, condition: ConditionSpec | None, how: str) -> None:
-        super().__init__()
-        self.features = features
-        size = features.size
-        self.score = Linear(size, 1, gain=features.gain)
-        self.told_beside = condition is not None and how == "concatenation"
-        told = condition.size if condition is not None else 0
-        embedded = features.gain * (told / size) ** 0.5  # so that it starts as large as the score's own weights
-        self.embed = Linear(told, size, gain=embedded, bias=False) if told and how == "projection" else None
-        self.guess = Linear(size, told, gain=features.gain) if told and how == "auxiliary" else None
-
-    def forward(self, x: Tensor, condition: Tensor | None = None) -> Judgement:
-        """Judge pictures in [-1, 1], [B, C, H, W], under conditions [B, K]."""
-        features = self.features(x, condition if self.told_beside else None).flatten(1)
-        score = self.score(features).squeeze(1)
-        if self.embed is not None:
-            assert condition is not None
-            score = score + (self.embed(condition) * features).sum(dim=1)  # Miyato and Koyama 2018, Eq. 3
-        return Judgement(score.float(), None if self.guess is None else self.guess(features).float())
 
 
 class GANMethod:

@@ -1,0 +1,55 @@
+"""The critic of a GAN: what judges pictures, real and generated.
+
+    Mirza and Osindero 2014, "Conditional generative adversarial nets" (arXiv:1411.1784): `concatenation`.
+    Odena et al. 2017, "Conditional image synthesis with auxiliary classifier GANs" (arXiv:1610.09585): `auxiliary`.
+    Miyato and Koyama 2018, "cGANs with projection discriminator" (arXiv:1802.05637): `projection`.
+
+Letters: B batch, C H W picture, K numbers in a condition.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from latentry.nn import Features, Linear
+from latentry.settings.specs import ConditionSpec
+
+
+class Judgement(NamedTuple):
+    """What a critic says: a score [B], high for real, and its guess of the condition [B, K] where it makes one."""
+
+    score: Tensor
+    guess: Tensor | None
+
+
+class Critic(nn.Module):
+    """Features, then one linear score without a nonlinearity.
+
+    Args:
+        features: of pictures [B, C, H, W], which have read the condition beside them for `concatenation`.
+        condition: what there is to tell; None for nothing.
+        how: concatenation, projection (the features' product with the condition's is added to the score) or
+            auxiliary (the condition is guessed).
+    """
+
+    def __init__(self, features: Features, condition: ConditionSpec | None, how: str) -> None:
+        super().__init__()
+        self.features = features
+        size = features.size
+        self.score = Linear(size, 1, gain=features.gain)
+        self.told_beside = condition is not None and how == "concatenation"
+        told = condition.size if condition is not None else 0
+        embedded = features.gain * (told / size) ** 0.5  # so that it starts as large as the score's own weights
+        self.embed = Linear(told, size, gain=embedded, bias=False) if told and how == "projection" else None
+        self.guess = Linear(size, told, gain=features.gain) if told and how == "auxiliary" else None
+
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Judgement:
+        """Judge pictures in [-1, 1], [B, C, H, W], under conditions [B, K]."""
+        features = self.features(x, condition if self.told_beside else None).flatten(1)
+        score = self.score(features).squeeze(1)
+        if self.embed is not None:
+            assert condition is not None
+            score = score + (self.embed(condition) * features).sum(dim=1)  # Miyato and Koyama 2018, Eq. 3
+        return Judgement(score.float(), None if self.guess is None else self.guess(features).float())
