@@ -99,7 +99,7 @@ def train(
             [B, latent, h, w] (VQ-VAE); the decoder maps [B, latent], or [B, latent, h, w], to [B, C, H, W] without a
             final nonlinearity. They are trained in place. Of a GAN the decoder is the generator. Of a conditional
             model both take the condition [B, K] as a second argument; of a VQ-VAE neither does.
-        critic: of a GAN, a network of your own that maps pictures to a `latentry.models.gan.Judgement`.
+        critic: of a GAN, a network of your own that maps pictures to a `latentry.models.critic.Judgement`.
         observers: what else watches the run.
         **settings: any setting by its name, e.g. `epochs=20, beta=4.0, latent=32, size="64"`.
 
@@ -228,7 +228,7 @@ def _condition(config: Config, images: ImageSet, rows: np.ndarray) -> ConditionS
 
 
 def _run_loop(loop: Loop, images: ImageSet, own: OwnNetworks) -> TrainingResult:
-    """Train to the end of the budget or to a signal; at the end, write the model and its last grids."""
+    """Train to the end of the budget or to a signal."""
     resumed_at = loop.at.images if loop.at.step else None
     for observer in loop.observers:
         observer.started(loop.run, loop.config, resumed_at)
@@ -236,23 +236,29 @@ def _run_loop(loop: Loop, images: ImageSet, own: OwnNetworks) -> TrainingResult:
         with stop_on_signal() as stop:
             finished = loop(stop)
             if finished:
-                condition = condition_from_json(read_json(loop.run.data_file)["condition"])
-                model = build_model(loop.config, images.spec, condition, own).to(loop.train.device)
-                facts = {"data": images.name, "own_networks": own.given}
-                _inspect_into_run(loop, images)
-                finish_run(loop.run, loop.config, model, loop.train, loop.held_out, facts)
-                trained = TrainedModel(model, loop.config, facts, loop.train.device, loop.run.model)
-                n = N_POINTS_SHOWN if images.spec.points else N_SHOWN
-                for name in trained.samplers:
-                    save_png(loop.run.samples / f"final-{name}.png", tile(trained.sample(n, sampler=name)))
-                save_png(loop.run.path / "samples.png", tile(trained.sample(n)))
-                if found := measure(trained, images, loop.at.images):
-                    write_json(loop.run.metrics_file, found)
-                write_page(loop.run)
+                _finish(loop, images, own)
     finally:
         for observer in loop.observers:
             observer.ended()
     return TrainingResult(loop.run, finished, stop.signal)
+
+
+def _finish(loop: Loop, images: ImageSet, own: OwnNetworks) -> None:
+    """Write the model, its last grids, what is measured of it, and the page."""
+    run = loop.run
+    condition = condition_from_json(read_json(run.data_file)["condition"])
+    model = build_model(loop.config, images.spec, condition, own).to(loop.train.device)
+    facts = {"data": images.name, "own_networks": own.given}
+    _inspect_into_run(loop, images)
+    finish_run(run, loop.config, model, loop.train, loop.held_out, facts)
+    trained = TrainedModel(model, loop.config, facts, loop.train.device, run.model)
+    n = N_POINTS_SHOWN if images.spec.points else N_SHOWN
+    for name in trained.samplers:
+        save_png(run.samples / f"final-{name}.png", tile(trained.sample(n, sampler=name)))
+    save_png(run.path / "samples.png", tile(trained.sample(n)))
+    if found := measure(trained, images, loop.at.images):
+        write_json(run.metrics_file, found)
+    write_page(run)
 
 
 def _inspect_into_run(loop: Loop, images: ImageSet) -> None:
