@@ -1,80 +1,12 @@
 """`attributes`, `edit` and `directions` by command: what they write, say and refuse."""
 
 import json
-import shutil
-import sys
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pytest
-from PIL import Image
 
 import latentry
-from latentry.cli import main, run
-
-SMALL: dict[str, Any] = {
-    "size": "8", "backbone": "mlp", "hidden": (32,), "latent": 3, "batch": 20, "ticks": 1, "flip": "no", "holdout": 0.2,
-}  # fmt: skip
-
-
-def save(path: Path, pixels: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(path)
-
-
-def size(path: Path) -> tuple[int, int]:
-    with Image.open(path) as picture:
-        return picture.size
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    """Grey pictures, warm or bright or both, with a table of labels; a VAE and a GAN of them."""
-    home = tmp_path_factory.mktemp("home")
-    rng, rows = np.random.default_rng(0), ["file,bright,striped"]
-    for i in range(100):
-        bright, striped = i % 2, i // 2 % 2
-        pixels = 60 + 120 * bright + 50 * striped * (np.arange(8) % 2) + rng.normal(0, 6, (8, 8))
-        save(home / "data" / f"{i}.png", pixels)
-        rows.append(f"{i}.png,{bright},{striped}")
-    (home / "data" / "labels.csv").write_text("\n".join(rows))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LATENTRY_CACHE", str(home / "cache"))
-        vae = latentry.train(
-            "vae", home / "data", out=home / "runs", images="6k", second_stage_steps=2, mixture_components=1, **SMALL
-        )
-        latentry.train(
-            "gan", home / "data", out=home / "runs", images="200", critic_hidden=(16,), augment="none", **SMALL
-        )
-        run(["attributes", str(vae.path), "--probe-shown", "2000", "--graded", "10", "--json"])
-    return home
-
-
-@pytest.fixture
-def vae(home, tmp_path):
-    """A copy, which a test may change."""
-    return shutil.copytree(next((home / "runs").glob("*-vae-*")), tmp_path / "vae")
-
-
-@pytest.fixture
-def gan(home, tmp_path):
-    return shutil.copytree(next((home / "runs").glob("*-gan-*")), tmp_path / "gan")
-
-
-@pytest.fixture
-def refuse(monkeypatch, capsys):
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["latentry", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            main()
-        line = capsys.readouterr().err.strip()
-        assert end.value.code == 2, line
-        assert line.startswith("latentry: ")
-        assert "\n" not in line
-        return line
-
-    return call
+from latentry.cli import run
+from tests.cli.pictures import save, size
 
 
 def test_attributes_writes_a_page_a_strip_a_label_and_the_vectors(vae, capsys):

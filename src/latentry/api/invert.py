@@ -149,6 +149,7 @@ def fit_inversion(
     model: TrainedModel | Path | str,
     settings: InversionSettings | None = None,
     *,
+    data: Any = None,
     n_images: int = 100_000,
     n_held_out: int = 128,
     seed: int = 0,
@@ -161,6 +162,7 @@ def fit_inversion(
     Args:
         model: a trained model, or the path of its run.
         settings: of the search, for which the verdict will hold.
+        data: the pictures that the model was trained on, where they were given in Python; else they are opened again.
         n_images: generated pictures to train the encoder on.
         n_held_out: held-out pictures to invert, at most.
         seed: every random choice derives from it.
@@ -180,7 +182,7 @@ def fit_inversion(
             f"{model.path} has not ended, and its weights will change; continue it with latentry train --resume "
             f"{model.path}"
         )
-    images = open_set_for_model(model)
+    images = data if isinstance(data, ImageSet) else open_set_for_model(model, data)
     encoder, facts = None, None
     if model.network.encode is None:
         rng = rng_for(seed, "inverse", device=model.device)

@@ -1,10 +1,11 @@
 """Walks through a trained model's latent space: morphs through keyframes, and one dimension at a time.
 
-Letters: K keyframes, D numbers in a latent, T pictures of a walk.
+Letters: K keyframes, D numbers in a latent, R rows of a sheet, T pictures of a walk.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,6 +22,8 @@ from latentry.models.trained import TrainedModel
 from latentry.models.vae import VAE
 
 Way = Literal["auto", "spherical", "straight"]
+
+Along = Callable[[np.ndarray, np.ndarray], np.ndarray]  # a latent [D] and T stops to [R, T, D], a row moved each
 
 _FOR_SPREAD = 2000  # latents that the spread of a dimension is measured on, with seeds from 0
 _FOR_KL = 512  # held-out pictures
@@ -63,18 +66,18 @@ def morph(
 
 @dataclass(frozen=True)
 class Traversal:
-    """One latent with one dimension after another moved.
+    """One latent moved along one dimension after another, or along one named vector after another.
 
     Attributes:
-        dims: which, the first in rank first.
+        names: of the dimensions, counted from 0, or of the vectors; the first in rank first.
         scores: what they were ranked by.
         by: "kl", nats that the dimension holds of a held-out picture; or "change", the mean difference of pixels in
             0..255 between both ends.
-        stops: where the dimension is put, in standard deviations from its mean.
-        images: uint8 [dims, T, C, H, W].
+        stops: where a dimension is put, in standard deviations from its mean; or a vector's doses.
+        images: uint8 [R, T, C, H, W].
     """
 
-    dims: list[int]
+    names: list[str]
     scores: list[float]
     by: Literal["kl", "change"]
     stops: list[float]
@@ -82,49 +85,79 @@ class Traversal:
 
 
 def traverse(
-    model: TrainedModel | Path | str, dims: int = 8, *, seed: int = 0, reach: float = 3.0, stops: int = 7
+    model: TrainedModel | Path | str,
+    dims: int = 8,
+    *,
+    vectors: Sequence[str] | None = None,
+    seed: int = 0,
+    reach: float = 3.0,
+    stops: int = 7,
 ) -> Traversal:
-    """Move one dimension at a time of a seed's latent from `-reach` to `reach` standard deviations; deterministic.
+    """Move a seed's latent along one dimension, or one named vector, at a time; deterministic.
 
     Dimensions are ranked by what they hold: of a VAE whose prior is standard normal and whose own pictures can be
-    opened, the divergence from the prior; else by how much the pictures change.
+    opened, the divergence from the prior; else, as vectors always, by how much the pictures change.
 
     Args:
         model: a trained model, or the path of its run.
-        dims: how many dimensions, at most.
+        dims: how many dimensions, at most; not read with `vectors`.
+        vectors: names of vectors kept with the model, to follow instead; empty for all of them.
         seed: of the latent that is moved, and of what a conditional model is told.
-        reach: how far either way.
-        stops: pictures a dimension.
+        reach: how far either way: standard deviations of a dimension, or doses of a vector.
+        stops: pictures a row.
 
     Raises:
-        InputError: the latent is no vector, or a number is out of range.
+        InputError: the latent is no vector, a vector is unknown, or a number is out of range.
     """
     model = model if isinstance(model, TrainedModel) else load(model)
-    if len(model.network.latent.shape) != 1:
-        raise InputError(
-            f"a {model.config.family} has a grid of codes and no single dimensions to traverse; morph works with it"
-        )
     if dims < 1 or stops < 2 or not 0 < reach < np.inf:
         raise InputError(f"dims (={dims}) must be at least 1, stops (={stops}) at least 2, reach (={reach:g}) above 0")
-    centre, spread = _spread(model)
+    names, along = _dimensions(model) if vectors is None else _vectors(model, vectors)
     told = model.conditions([seed])
-    z = model.latents([seed], conditions=told)[0]
-    held = _held_by_each(model)
-    scores = _changed_by_each(model, centre, spread, reach) if held is None else held
-    ranked = np.argsort(-scores, kind="stable")[:dims]
     at = np.linspace(-reach, reach, stops)
-    moved = np.tile(z, (len(ranked), stops, 1))
-    for row, dim in enumerate(ranked):
-        moved[row, :, dim] = centre[dim] + at * spread[dim]
-    flat = moved.reshape(-1, len(z))
+    z = along(model.latents([seed], conditions=told)[0], at)
+    held = _held_by_each(model) if vectors is None else None
+    scores = _changed_by_each(model, along, reach) if held is None else held
+    ranked = np.argsort(-scores, kind="stable")[: dims if vectors is None else None]
+    flat = z[ranked].reshape(-1, *z.shape[2:])
     images = model.decode(flat, None if told is None else np.repeat(told, len(flat), axis=0))
     return Traversal(
-        ranked.tolist(),
+        [names[row] for row in ranked],
         scores[ranked].tolist(),
         "change" if held is None else "kl",
         at.tolist(),
         images.reshape(len(ranked), stops, *images.shape[1:]),
     )
+
+
+def _dimensions(model: TrainedModel) -> tuple[list[str], Along]:
+    """The dimensions by number, and what puts each of a latent's at so many standard deviations from its mean."""
+    if len(model.network.latent.shape) != 1:
+        raise InputError(
+            f"a {model.config.family} has a grid of codes and no single dimensions to traverse; try --vectors or morph"
+        )
+    centre, spread = _spread(model)
+
+    def along(z: np.ndarray, at: np.ndarray) -> np.ndarray:
+        moved = np.tile(z, (len(z), len(at), 1))
+        for dim in range(len(z)):
+            moved[dim, :, dim] = centre[dim] + at * spread[dim]
+        return moved
+
+    return [str(dim) for dim in range(len(centre))], along
+
+
+def _vectors(model: TrainedModel, names: Sequence[str]) -> tuple[list[str], Along]:
+    """The vectors' names, and what adds so many doses of each to a latent."""
+    names = list(dict.fromkeys(names)) or model.vectors.names
+    if not names:
+        raise InputError("this model has no vectors yet; `latentry attributes` or `latentry directions` finds some")
+    directions = np.stack([model.vectors.find(name).direction for name in names])
+
+    def along(z: np.ndarray, at: np.ndarray) -> np.ndarray:
+        return (z + at.reshape(-1, *([1] * z.ndim)) * directions[:, None]).astype(np.float32)
+
+    return names, along
 
 
 def _spread(model: TrainedModel) -> tuple[np.ndarray, np.ndarray]:
@@ -158,17 +191,15 @@ def _held_by_each(model: TrainedModel) -> np.ndarray | None:
     return (total / len(images)).numpy()
 
 
-def _changed_by_each(model: TrainedModel, centre: np.ndarray, spread: np.ndarray, reach: float) -> np.ndarray:
-    """Mean difference of pixels, 0 to 255, between both ends of each dimension, [D]."""
+def _changed_by_each(model: TrainedModel, along: Along, reach: float) -> np.ndarray:
+    """Mean difference of pixels, 0 to 255, between both ends of each row, [R], over a few latents."""
     seeds = range(_FOR_CHANGE)
     told = model.conditions(seeds)
-    z = model.latents(seeds, conditions=told)
-    change = np.empty(z.shape[1])
-    for dim in range(z.shape[1]):
-        ends = []
-        for way in (-reach, reach):
-            moved = z.copy()
-            moved[:, dim] = centre[dim] + way * spread[dim]
-            ends.append(model.decode(moved, told).astype(np.float64))
-        change[dim] = np.abs(ends[1] - ends[0]).mean()
-    return change
+    changes = []
+    for row, z in enumerate(model.latents(seeds, conditions=told)):
+        ends = along(z, np.array([-reach, reach]))
+        flat = ends.reshape(-1, *z.shape)
+        made = model.decode(flat, None if told is None else np.repeat(told[row : row + 1], len(flat), axis=0))
+        made = made.reshape(len(ends), 2, -1).astype(np.float64)
+        changes.append(np.abs(made[:, 1] - made[:, 0]).mean(axis=1))
+    return np.asarray(np.mean(changes, axis=0))

@@ -33,7 +33,7 @@ def open_pictures(model: TrainedModel, path: Path, notes: list[str]) -> np.ndarr
             f"{path} is {shapes} pixels, {', '.join(report.modes)}; made {spec.width} x {spec.height}, "
             f"{COLOURS[spec.channels]}, as this model takes it"
         )
-    return np.ascontiguousarray(images.images)
+    return np.array(images.images)
 
 
 def told_of(model: TrainedModel, n: int, wish: Wish) -> np.ndarray | None:

@@ -251,7 +251,7 @@ class TrainedModel:
         return None if own is None else functools.partial(own, condition=condition)
 
     def _tensor(self, rows: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(rows)).to(self.device)
+        return torch.from_numpy(np.require(rows, requirements=["C", "W"])).to(self.device)
 
     def _check_conditions(self, conditions: np.ndarray | None, n: int) -> None:
         spec = self.network.condition
