@@ -221,6 +221,7 @@ def _search(
 ) -> Inverted:
     """Start and descend, some pictures at a time."""
     _refuse_points(model)
+    images = np.require(images, requirements=["C", "W"])  # torch warns of arrays that it could not write to
     if settings.start == "encoder":
         z_start = model.encode(images, conditions)
     else:
