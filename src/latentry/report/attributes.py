@@ -6,13 +6,13 @@ import base64
 import html
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from latentry.api.attributes import AttributeReport
 from latentry.errors import InputError
 from latentry.files import write_file
 from latentry.latent import EditGrade, flip_matrix
@@ -21,6 +21,9 @@ from latentry.models.trained import TrainedModel
 from latentry.models.vectors import Vector
 from latentry.report.grid import tile, to_png
 from latentry.report.page import _STYLE
+
+if TYPE_CHECKING:
+    from latentry.api.attributes import AttributeReport
 
 STRIP_DOSES = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
 _ROWS = 6
