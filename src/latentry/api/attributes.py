@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from latentry.api.invert import invert_pictures
 from latentry.api.labelled import (
     Labelled,
     from_pictures,
@@ -109,7 +110,7 @@ def learn_attributes(
     """Learn a vector for every label, grade its edits, and keep it with the model.
 
     A model without an encoder learns from its own samples, labelled by a second probe; the one that grades has seen
-    the other half of the real pictures.
+    the other half of the real pictures. It is graded on other samples, or, inverted, on held-out pictures.
 
     Args:
         model: a trained model, or the path of its run.
@@ -145,8 +146,16 @@ def learn_attributes(
         fit = from_pictures(model, images, fit_rows[:n], labels[:, kept])
         held = from_pictures(model, images, held_rows[:n_graded], labels[:, kept])
     else:
-        fit, held = (from_samples(model, labeller, seeds) for seeds in (range(n), range(n, n + n_graded)))
+        fit = from_samples(model, labeller, range(n))
         notes.append(f"a {model.config.family} has no encoder: learnt from {n:,} samples, labelled by a second probe")
+        if model.inverse is None:
+            held = from_samples(model, labeller, range(n, n + n_graded))
+            notes.append("graded on samples; after `latentry invert RUN --fit`, on held-out pictures")
+        else:
+            say("inverting held-out pictures")
+            held = from_pictures(model, images, held_rows[:n_graded], labels[:, kept])
+            found = invert_pictures(model, held.images, held.told)
+            held = dataclasses.replace(held, z=found.z)
         wanted = seen_in_samples(fit, wanted, spec.names, notes)
     source = {"name": images.name, "fingerprint": images.fingerprint, "n": len(fit.z)}
     learnt = _learn(fit, spec, method)
