@@ -6,11 +6,12 @@ import torch
 from sklearn.mixture import GaussianMixture as Reference
 
 from latentry.errors import InputError
-from latentry.models.fit_samplers import fit_mixture, fit_samplers
+from latentry.models.fit_samplers import Latents, fit_mixture, fit_samplers
 from latentry.models.sampler import GaussianMixture, Samplers
 from latentry.models.second_stage import TwoStage
 from latentry.nn import initialise
 from latentry.settings.models import SamplerSettings
+from latentry.settings.specs import ConditionSpec
 
 
 def two_clusters(n, seed=0):
@@ -46,6 +47,42 @@ def test_standard_normal_component_density():
     assert at_zero == pytest.approx(-math.log(2 * math.pi), abs=1e-6)
 
 
+def test_latents_under_a_condition_follow_it():
+    """c and z jointly normal with correlation 0.8: z given c is normal around 0.8 c with variance 1 - 0.64."""
+    mixture = GaussianMixture(1, 1, told=1)
+    mixture.scale_tril.copy_(torch.tensor([[[1.0, 0.0], [0.8, 0.6]]]))
+    c = torch.linspace(-2, 2, 5)[:, None]
+    expected = torch.distributions.Normal(0.8 * c, 0.6).log_prob(torch.ones(5, 1)).squeeze(1)
+    torch.testing.assert_close(mixture.log_prob(torch.ones(5, 1), torch.Generator(), c), expected)
+    drawn = mixture.draw(20_000, rng=torch.Generator().manual_seed(0), condition=torch.full((20_000, 1), 1.5))
+    assert drawn.mean().item() == pytest.approx(1.2, abs=0.02)
+    assert drawn.std().item() == pytest.approx(0.6, abs=0.02)
+    regardless = mixture.draw(20_000, rng=torch.Generator().manual_seed(0))
+    assert regardless.std().item() == pytest.approx(1.0, abs=0.02)
+
+
+@pytest.mark.parametrize("second_stage", [False, True])
+def test_each_class_is_drawn_from_its_own_latents(second_stage):
+    """The class is the side that a latent is on; the samplers are told it, and must not draw from the other side."""
+    z = two_clusters(2000)
+    told = torch.nn.functional.one_hot((z[:, 0] > 0).long(), 2).float()
+    asked = told[:500]
+    rng = torch.Generator().manual_seed(0)
+    if second_stage:
+        second = TwoStage(3, 32, ConditionSpec("class", ("left", "right")))
+        initialise(second, rng)
+        second.fit(z, 300, rng, told)
+        with torch.no_grad():
+            drawn = second.draw(500, rng=rng, condition=asked)
+            right, wrong = second.log_prob(z[:500], rng, asked), second.log_prob(z[:500], rng, 1 - asked)
+    else:
+        mixture = fit_mixture(z, 4, 0, told)
+        drawn = mixture.draw(500, rng=rng, condition=asked)
+        right, wrong = mixture.log_prob(z[:500], rng, asked), mixture.log_prob(z[:500], rng, 1 - asked)
+    assert ((drawn[:, 0] > 0) == (asked[:, 1] == 1)).float().mean() > 0.95
+    assert (right - wrong).mean() > 5  # nats
+
+
 def test_second_stage_finds_clusters_that_no_single_gaussian_has():
     """Two clusters along (1, 1, 1): the bound lies between a single Gaussian's fit and the truth, near the truth."""
 
@@ -69,6 +106,10 @@ def test_second_stage_finds_clusters_that_no_single_gaussian_has():
     assert (drawn.mean(1).abs() < 0.3).float().mean() < 0.1  # a single Gaussian would put 24 % there
 
 
+def fit(samplers, z, held_out, settings, own_log_prob):
+    fit_samplers(samplers, Latents(z), Latents(held_out), settings, condition=None, own_log_prob=own_log_prob, seed=0)
+
+
 def normal_log_prob(z):
     return torch.distributions.Normal(0.0, 1.0).log_prob(z).sum(dim=1)
 
@@ -78,11 +119,11 @@ def test_the_prior_is_chosen_where_latents_follow_it_and_another_where_not():
     rng = torch.Generator().manual_seed(0)
     normal, normal_held_out = torch.randn(400, 3, generator=rng), torch.randn(200, 3, generator=rng)
     samplers = Samplers(3)
-    fit_samplers(samplers, normal, normal_held_out, settings, own_log_prob=normal_log_prob, seed=0)
+    fit(samplers, normal, normal_held_out, settings, normal_log_prob)
     assert samplers.chosen == "prior"
     assert set(samplers.scores) == {"prior", "mixture", "two-stage"}
     samplers = Samplers(3)
-    fit_samplers(samplers, two_clusters(400), two_clusters(200, 1), settings, own_log_prob=normal_log_prob, seed=0)
+    fit(samplers, two_clusters(400), two_clusters(200, 1), settings, normal_log_prob)
     assert samplers.chosen == "mixture"
 
 
@@ -96,9 +137,7 @@ def test_an_autoencoder_has_no_prior():
     with pytest.raises(InputError, match="no sampler"):
         samplers.draw(1, own=None, rng=torch.Generator())
     with pytest.raises(InputError, match="sampler=prior"):
-        fit_samplers(
-            samplers, torch.randn(9, 2), torch.randn(9, 2), SamplerSettings(sampler="prior"), own_log_prob=None, seed=0
-        )
+        fit(samplers, torch.randn(9, 2), torch.randn(9, 2), SamplerSettings(sampler="prior"), None)
     samplers.fitted["mixture"] = GaussianMixture(1, 2)
     with pytest.raises(InputError, match="did you mean mixture"):
         samplers.draw(1, own=None, rng=torch.Generator(), name="mixtures")

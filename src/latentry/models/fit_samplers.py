@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,26 +14,51 @@ from latentry.models.sampler import GaussianMixture, Samplers
 from latentry.models.second_stage import TwoStage
 from latentry.nn import initialise
 from latentry.settings.models import SamplerSettings
+from latentry.settings.specs import ConditionSpec
+
+Score = Callable[[Tensor, Tensor | None], Tensor]  # log densities [B] of latents [B, D] under conditions [B, K]
+
+# Digits of a conditional VAE on MNIST that are the one asked for, by components a class: 1: 92 %, 2: 97 %, 4: 98 %.
+_CLASS_COMPONENTS, _MOST_COMPONENTS = 4, 64
+
+
+class Latents(NamedTuple):
+    """Latents [N, D], and what the model was told of each, [N, K], where it is told anything."""
+
+    z: Tensor
+    told: Tensor | None = None
+
+    def split(self, n: int) -> list[tuple[Tensor, Tensor | None]]:
+        """Parts of n latents."""
+        parts = self.z.split(n)
+        return list(zip(parts, [None] * len(parts) if self.told is None else self.told.split(n), strict=True))
 
 
 @torch.no_grad()
-def fit_mixture(z: Tensor, components: int, seed: int) -> GaussianMixture:
-    """A mixture of Gaussians for latents [N, D] by expectation maximisation (scikit-learn), in float64.
+def fit_mixture(z: Tensor, components: int, seed: int, condition: Tensor | None = None) -> GaussianMixture:
+    """A mixture of Gaussians by expectation maximisation (scikit-learn), in float64.
 
-    Few latents bear few components: each gets at least D + 1 of them on average.
+    Few latents bear few components: each gets at least one more than it has numbers, on average.
+
+    Args:
+        z: latents [N, D].
+        components: at most.
+        seed: of the first guess.
+        condition: what the model was told of each, [N, K]; None where it is told nothing.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture as ExpectationMaximisation
 
-    n, latent = z.shape
-    components = max(1, min(components, n // (latent + 1)))
-    mean, scale = z.double().mean(dim=0), z.double().std(dim=0, correction=0).clamp(min=1e-6)
-    standard = ((z.double() - mean) / scale).cpu().numpy()
+    x = (z if condition is None else torch.cat([condition, z], dim=1)).double()
+    n, size = x.shape
+    components = max(1, min(components, n // (size + 1)))
+    mean, scale = x.mean(dim=0), x.std(dim=0, correction=0)
+    scale = torch.where(scale > 1e-6, scale, 1.0)
     em = ExpectationMaximisation(components, reg_covar=1e-3, max_iter=60, random_state=seed % 2**32)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # 60 iterations are enough to draw from
-        em.fit(standard)
-    mixture = GaussianMixture(components, latent)
+        em.fit(((x - mean) / scale).cpu().numpy())
+    mixture = GaussianMixture(components, z.shape[1], size - z.shape[1])
     mixture.log_weights.copy_(torch.from_numpy(em.weights_).log())
     mixture.means.copy_(torch.from_numpy(em.means_) * scale.cpu() + mean.cpu())
     covariance = torch.from_numpy(em.covariances_) * scale.cpu()[:, None] * scale.cpu()
@@ -42,10 +68,11 @@ def fit_mixture(z: Tensor, components: int, seed: int) -> GaussianMixture:
 
 def fit_samplers(
     samplers: Samplers,
-    z: Tensor,
-    z_held_out: Tensor,
+    fit: Latents,
+    held_out: Latents,
     settings: SamplerSettings,
     *,
+    condition: ConditionSpec | None,
     own_log_prob: Callable[[Tensor], Tensor] | None,
     seed: int,
 ) -> None:
@@ -53,27 +80,37 @@ def fit_samplers(
 
     Args:
         samplers: the model's samplers, filled in place.
-        z: latents of training pictures, [N, D]; for a VAE drawn from the posteriors.
-        z_held_out: latents of held-out pictures, likewise.
+        fit: latents of training pictures; for a VAE drawn from the posteriors.
+        held_out: latents of held-out pictures, likewise.
         settings: which samplers, and which is chosen.
+        condition: what the model is told.
         own_log_prob: log density of the model's own prior, [B, D] to [B]; None where it has none.
         seed: every random choice derives from it.
     """
     if settings.sampler == "prior" and own_log_prob is None:
         raise InputError("sampler=prior: an autoencoder has no prior of its own; use mixture, two-stage or auto")
+    z, told = fit
     rng = torch.Generator(z.device).manual_seed(seed)
-    samplers.fitted["mixture"] = mixture = fit_mixture(z, settings.mixture_components, seed)
-    scorers: dict[str, Callable[[Tensor], Tensor]] = {"mixture": lambda z: mixture.log_prob(z, rng)}
+    components = settings.mixture_components
+    if condition is not None and condition.kind == "class":  # each component has one class, and each class some
+        components = max(components, min(_CLASS_COMPONENTS * condition.size, _MOST_COMPONENTS))
+    mixture = fit_mixture(z, components, seed, told)
+    samplers.fitted["mixture"] = mixture
+    scorers: dict[str, Callable[[Tensor, Tensor | None], Tensor]] = {
+        "mixture": lambda z, c: mixture.log_prob(z, rng, c)
+    }
     if settings.second_stage_steps:
-        samplers.fitted["two-stage"] = second = TwoStage(z.shape[1], settings.second_stage_units).to(z.device)
+        samplers.fitted["two-stage"] = second = TwoStage(z.shape[1], settings.second_stage_units, condition).to(
+            z.device
+        )
         initialise(second, rng)
-        second.fit(z, settings.second_stage_steps, rng)
-        scorers["two-stage"] = lambda z: second.log_prob(z, rng)
+        second.fit(z, settings.second_stage_steps, rng, told)
+        scorers["two-stage"] = lambda z, c: second.log_prob(z, rng, c)
     if own_log_prob is not None:
-        scorers["prior"] = own_log_prob
+        scorers["prior"] = lambda z, c: own_log_prob(z)
     with torch.no_grad():
         samplers.scores = {
-            name: float(torch.cat([score(part) for part in z_held_out.split(500)]).double().mean())
+            name: float(torch.cat([score(*part) for part in held_out.split(500)]).double().mean())
             for name, score in scorers.items()
         }
     best = max(samplers.scores, key=lambda name: samplers.scores[name])

@@ -97,11 +97,12 @@ def condition_from_json(record: dict[str, Any] | None) -> ConditionSpec | None:
 def _add_samplers(model: Model, record: dict[str, Any]) -> None:
     samplers = model.samplers
     samplers.chosen, samplers.scores = record["chosen"], record["held_out_log_likelihood"]
+    told = model.condition
     for name, size in record["components"].items():
-        build = {"mixture": GaussianMixture, "two-stage": TwoStage}[name]
-        samplers.fitted[name] = (
-            build(size, samplers.latent) if build is GaussianMixture else build(samplers.latent, size)
-        )
+        if name == "mixture":
+            samplers.fitted[name] = GaussianMixture(size, samplers.latent, 0 if told is None else told.size)
+        else:
+            samplers.fitted[name] = TwoStage(samplers.latent, size, told)
 
 
 def _size(fitted: nn.Module) -> int:

@@ -16,7 +16,7 @@ from latentry.models.vae import VAE, VAEMethod, log_weights, normal
 from latentry.nn import build_decoder, build_encoder
 from latentry.settings.models import VAESettings
 from latentry.settings.network import NetworkSettings
-from latentry.settings.specs import ImageSpec
+from latentry.settings.specs import ConditionSpec, ImageSpec
 from latentry.settings.training import TrainingSettings
 
 _BOUND_SAMPLES = 64  # importance samples for the held-out bound on log p(z)
@@ -29,37 +29,42 @@ class TwoStage(nn.Module):
     Args:
         latent: D.
         units: hidden units in each of its two layers.
+        condition: what the first VAE is told, which this one is told too.
     """
 
-    def __init__(self, latent: int, units: int) -> None:
+    def __init__(self, latent: int, units: int, condition: ConditionSpec | None = None) -> None:
         super().__init__()
         self.units = units
         image = ImageSpec(channels=latent, height=1, width=1)
         network = NetworkSettings(backbone="mlp", hidden=(units, units))
         self.settings = VAESettings(latent=latent, likelihood="gaussian-learned")
         self.vae = VAE(
-            build_encoder(network, image, 2 * latent), build_decoder(network, latent, image), image, self.settings
+            build_encoder(network, image, 2 * latent, condition),
+            build_decoder(network, latent, image, beside=condition),
+            image,
+            self.settings,
         )
         self.mean: Tensor
         self.scale: Tensor
         self.register_buffer("mean", torch.zeros(latent))
         self.register_buffer("scale", torch.ones(latent))
 
-    def draw(self, n: int, *, rng: torch.Generator) -> Tensor:
-        """Latents [n, D]: u from N(0, I), then z from the decoder's Gaussian around u's image."""
+    def draw(self, n: int, *, rng: torch.Generator, condition: Tensor | None = None) -> Tensor:
+        """Latents [n, D] under conditions [n, K]: u from N(0, I), then z from what the decoder makes of it."""
         u = self.vae.own_prior(n, rng=rng)
-        mean = self.vae.decoder_output(u).flatten(1)
+        mean = self.vae.decoder_output(u, condition).flatten(1)
         sigma = self.vae.likelihood.log_sigma.exp()
         return (mean + sigma * normal(mean.shape, rng)) * self.scale + self.mean
 
-    def log_prob(self, z: Tensor, rng: torch.Generator) -> Tensor:
+    def log_prob(self, z: Tensor, rng: torch.Generator, condition: Tensor | None = None) -> Tensor:
         """A lower bound on the log density in nats, [B], of latents [B, D], by importance sampling."""
         x = self._standardise(z)
-        log_w, _ = log_weights(self.vae, Batch(x), self.vae.posterior(x), _BOUND_SAMPLES, rng)
+        q = self.vae.posterior(x, condition)
+        log_w, _ = log_weights(self.vae, Batch(x, condition), q, _BOUND_SAMPLES, rng)
         return importance_weighted_bound(log_w) - self.scale.log().sum()
 
-    def fit(self, z: Tensor, steps: int, rng: torch.Generator) -> None:
-        """Train on latents [N, D] for `steps` steps of Adam along a cosine."""
+    def fit(self, z: Tensor, steps: int, rng: torch.Generator, condition: Tensor | None = None) -> None:
+        """Train on latents [N, D], under conditions [N, K], for `steps` steps of Adam along a cosine."""
         self.mean.copy_(z.mean(dim=0))
         self.scale.copy_(z.std(dim=0).clamp(min=1e-4))
         method = VAEMethod(self.vae, self.settings, TrainingSettings(), n_data=len(z))
@@ -68,7 +73,8 @@ class TwoStage(nn.Module):
         self.vae.train()
         for step in range(steps):
             rows = torch.randint(len(z), (min(_BATCH, len(z)),), generator=rng, device=rng.device)
-            method.step(Batch(self._standardise(z[rows])), rng, progress=step / steps)
+            told = None if condition is None else condition[rows]
+            method.step(Batch(self._standardise(z[rows]), told), rng, progress=step / steps)
             schedule.step()
         self.vae.eval()
 

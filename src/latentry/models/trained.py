@@ -16,7 +16,6 @@ from latentry.errors import InputError
 from latentry.models.build import Model
 from latentry.models.conditions import Wish
 from latentry.models.inverse import Inverse, read_inverse
-from latentry.models.sampler import Draw
 from latentry.models.vectors import Vectors, read_vectors, write_vectors
 from latentry.settings.config import Config
 
@@ -110,13 +109,14 @@ class TrainedModel:
             return self._in_chunks(lambda part, told: from_noise(part, told, truncation), noise, conditions)
         told = [None] * len(seeds) if conditions is None else list(self._tensor(conditions).split(1))
         drawn = [
-            samplers.draw(1, own=self._own_prior(part), rng=self._rng(seed), name=sampler)
+            samplers.draw(1, own=self.network.own_prior, rng=self._rng(seed), name=sampler, condition=part)
             for seed, part in zip(seeds, told, strict=True)
         ]
         z = torch.cat(drawn) if drawn else torch.empty(0, *self.network.latent.shape)
         if truncation != 1.0:
             some = None if self.network.conditions is None else self.network.conditions.draw(2000, rng=self._rng(0))
-            centre = samplers.draw(2000, own=self._own_prior(some), rng=self._rng(0), name=sampler).mean(dim=0)
+            own, rng = self.network.own_prior, self._rng(0)
+            centre = samplers.draw(2000, own=own, rng=rng, name=sampler, condition=some).mean(dim=0)
             z = centre + truncation * (z - centre)
         return z.cpu().numpy()
 
@@ -244,11 +244,6 @@ class TrainedModel:
         if seed < 0:
             raise InputError(f"seed (={seed}) must be 0 or more")
         return torch.Generator(self.device).manual_seed(seed ^ purpose)
-
-    def _own_prior(self, condition: Tensor | None) -> Draw | None:
-        """The model's own prior under a condition; None where it has none."""
-        own = self.network.own_prior
-        return None if own is None else functools.partial(own, condition=condition)
 
     def _tensor(self, rows: np.ndarray) -> Tensor:
         return torch.from_numpy(np.require(rows, requirements=["C", "W"])).to(self.device)

@@ -121,7 +121,8 @@ class VAE(nn.Module):
 
     def prior(self, n: int, *, rng: torch.Generator) -> Tensor:
         """Latents [n, D] from the sampler that the run chose; before one is fitted, from the model's own prior."""
-        return self.samplers.draw(n, own=self.own_prior, rng=rng)
+        told = None if self.conditions is None else self.conditions.draw(n, rng=rng)
+        return self.samplers.draw(n, own=self.own_prior, rng=rng, condition=told)
 
     def own_prior(self, n: int, *, rng: torch.Generator, condition: Tensor | None = None) -> Tensor:
         """Latents [n, D] from p(z), which is the same for every condition."""

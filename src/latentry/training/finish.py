@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from latentry.models.build import Model
-from latentry.models.fit_samplers import fit_samplers
+from latentry.models.fit_samplers import Latents, fit_samplers
 from latentry.models.folder import save_model
 from latentry.settings.config import Config
 from latentry.settings.models import SamplerSettings
@@ -49,19 +48,19 @@ def finish_run(
     seed = config.training.seed
     if model.encode_sample is not None and "sampler" in config.groups and config.sampler.sampler != "prior":
         n = int(np.clip(state["images"] // 4, *_N_LATENTS))  # encoding must not take longer than the training before
-        z = _latents(model, train, n, rng_for(seed, "latents", "train", device=train.device))
+        latents = _latents(model, train, n, rng_for(seed, "latents", "train", device=train.device))
         if len(held_out):
-            z_held_out = _latents(model, held_out, n, rng_for(seed, "latents", "held-out", device=train.device))
+            unseen = _latents(model, held_out, n, rng_for(seed, "latents", "held-out", device=train.device))
         else:
-            kept = torch.arange(len(z)) % 5 > 0
-            z, z_held_out = (z[kept], z[~kept]) if len(z) >= 10 else (z, z)
-        if len(z) > 1:
+            latents, unseen = _every_fifth(latents)
+        if len(latents.z) > 1:
             with torch.enable_grad():
                 fit_samplers(
                     model.samplers,
-                    z,
-                    z_held_out,
+                    latents,
+                    unseen,
                     _shortened(config.sampler, state["images"]),
+                    condition=model.condition,
                     own_log_prob=model.log_prior,
                     seed=derive_seed(seed, "samplers"),
                 )
@@ -74,10 +73,22 @@ def _shortened(settings: SamplerSettings, images: int) -> SamplerSettings:
     return dataclasses.replace(settings, second_stage_steps=steps)
 
 
-def _latents(model: Model, stream: PictureStream, n: int, rng: torch.Generator) -> Tensor:
-    """One latent a picture, drawn where encoding is random, [N, D], of at most `n` pictures."""
+def _latents(model: Model, stream: PictureStream, n: int, rng: torch.Generator) -> Latents:
+    """One latent a picture, drawn where encoding is random, of at most `n` pictures."""
     n = min(len(stream), n)
     encode = model.encode_sample
     assert encode is not None
     batches = [stream.take(rows) for rows in np.array_split(np.arange(n), -(-n // _BATCH))]
-    return torch.cat([encode(batch.x, rng, batch.condition) for batch in batches])
+    z = torch.cat([encode(batch.x, rng, batch.condition) for batch in batches])
+    told = [batch.condition for batch in batches if batch.condition is not None]
+    return Latents(z, torch.cat(told) if told else None)
+
+
+def _every_fifth(latents: Latents) -> tuple[Latents, Latents]:
+    """Most latents, and those kept to choose by; all of them for both where there are few."""
+    z, told = latents
+    if len(z) < 10:
+        return latents, latents
+    kept = torch.arange(len(z)) % 5 > 0
+    some, others = (Latents(z[part], None if told is None else told[part]) for part in (kept, ~kept))
+    return some, others
