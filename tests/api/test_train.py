@@ -231,6 +231,8 @@ def test_every_recipe_trains_resumes_and_samples(recipe, tmp_path):
         ("wgan", {}),
         ("cwgan-gp", {"critic_steps": 2}),
         ("cvae", {}),
+        ("vae", {"dropout": 0.2}),
+        ("denoising-autoencoder", {"dropout": 0.2}),
         ("vq-vae", {"condition": "class", "data": "digits:120", "revival": 0.5, "dropout": 0.1}),
     ],
 )

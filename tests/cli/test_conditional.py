@@ -155,6 +155,7 @@ def test_wishes_that_the_model_does_not_know(refuse: Refuse, trained: Callable[[
     assert "conditioned on class: blue, red" in refuse("sample", trained("class"), "--attributes", "red=1")
     assert "did you mean bright" in refuse("sample", trained("attributes"), "--attributes", "brigth=1")
     assert "from 0 (no) to 1 (yes)" in refuse("sample", trained("attributes"), "--attributes", "bright=7")
+    assert "bright twice" in refuse("sample", trained("attributes"), "--attributes", "bright=1,bright=0")
     assert "must be names with numbers" in refuse("sample", trained("attributes"), "--attributes", "bright=yes")
     assert "must be names with numbers" in refuse("sample", trained("attributes"), "--attributes", "bright")
     assert "did you mean level" in refuse("sample", trained("numbers"), "--numbers", "levle=3")

@@ -24,7 +24,7 @@ class EncodeFlags:
     n: Annotated[int | None, tyro.conf.arg(aliases=["-n"])] = None
     """how many pictures, at most; None for all"""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("latents.npy")
-    """a .npy file, float32 [n, latent]; row i is picture i"""
+    """a .npy file, float32 [n, latent], or [n, latent, h, w] of a VQ-VAE; row i is picture i"""
     device: str = "cpu"
     """cpu, cuda, mps or auto"""
     json: bool = False

@@ -116,9 +116,11 @@ def parse_values(flag: str, text: str | None) -> dict[str, float]:
     """
     values: dict[str, float] = {}
     for part in text.split(",") if text is not None else ():
-        name, _, value = part.partition("=")
+        name, _, value = (piece.strip() for piece in part.partition("="))
+        if name in values:
+            raise InputError(f"{flag} (={text!r}) has {name} twice; give each name one number")
         try:
-            values[name.strip()] = float(value)
+            values[name] = float(value)
         except ValueError:
             raise InputError(f"{flag} (={text!r}) must be names with numbers, such as smiling=1,glasses=0") from None
     return values

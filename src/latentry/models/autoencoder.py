@@ -16,6 +16,7 @@ from latentry.models.contract import Batch
 from latentry.models.likelihood import Likelihood
 from latentry.models.optimise import build_optimiser, descend
 from latentry.models.sampler import Samplers
+from latentry.nn import use_rng
 from latentry.settings.models import AutoencoderSettings
 from latentry.settings.specs import ConditionSpec, ImageSpec, LatentSpec
 from latentry.settings.training import TrainingSettings
@@ -83,6 +84,7 @@ class AutoencoderMethod:
 
     def step(self, batch: Batch, rng: torch.Generator, progress: float) -> dict[str, Tensor]:
         """Corrupt, encode, decode, and descend the distance to the uncorrupted picture."""
+        use_rng(self.module, rng)
         corrupted = corrupt(batch.x, self.settings.noise, self.settings.masking, rng)
         output = self.module.decoder_output(self.module.encode(corrupted))
         loss = self.module.likelihood.negative_log(output, batch.x).mean()

@@ -35,6 +35,7 @@ from latentry.models.contract import Batch
 from latentry.models.likelihood import Likelihood
 from latentry.models.optimise import build_optimiser, descend
 from latentry.models.sampler import Samplers
+from latentry.nn import use_rng
 from latentry.settings.models import VAESettings
 from latentry.settings.specs import ConditionSpec, ImageSpec, LatentSpec
 from latentry.settings.training import TrainingSettings
@@ -161,6 +162,7 @@ class VAEMethod:
 
     def step(self, batch: Batch, rng: torch.Generator, progress: float) -> dict[str, Tensor]:
         """Descend the negative objective; the terms are means over the batch, in nats per image."""
+        use_rng(self.module, rng)
         warmup = self.settings.beta_warmup
         beta = self.settings.beta * (min(1.0, progress / warmup) if warmup else 1.0)
         loss, terms, _ = self._objective(self.module, batch, rng, beta)
