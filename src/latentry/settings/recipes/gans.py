@@ -98,7 +98,7 @@ GANS: dict[str, Recipe] = {
             data=_AT_32,
             training=_adam(2e-4, 0.5, 0.999),
         ),
-        result="",
+        result="real faces, 32 px grey, 400,000 images: Frechet distance 1.21 in probe features (reals 0.41)",
     ),
     "lsgan": Recipe(
         title="Least-squares GAN",
@@ -124,7 +124,7 @@ GANS: dict[str, Recipe] = {
             data=_AT_32,
             training=TrainingSettings(batch=32, optimiser="rmsprop", lr=2e-4, adam_beta2=0.99, schedule="constant"),
         ),
-        result="",
+        result="real faces, 32 px grey, 300,000 images: Frechet distance 4.45 in probe features (reals 0.41)",
     ),
     "wgan-gp": Recipe(
         title="Wasserstein GAN with gradient penalty",
@@ -137,7 +137,7 @@ GANS: dict[str, Recipe] = {
             data=_AT_32,
             training=_adam(4e-4, 0.0, 0.9, batch=32),
         ),
-        result="",
+        result="real faces, 32 px grey, 300,000 images: Frechet distance 4.72 in probe features (reals 0.41)",
     ),
     "sngan": Recipe(
         title="GAN whose critic's layers are spectrally normalised",
@@ -150,7 +150,7 @@ GANS: dict[str, Recipe] = {
             data=_AT_32,
             training=_adam(2e-4, 0.5, 0.999),
         ),
-        result="",
+        result="real faces, 32 px grey, 300,000 images: Frechet distance 4.60 in probe features (reals 0.41)",
     ),
     "r3gan": Recipe(
         title="A modern baseline: relativistic pairs, R1 and R2 on every step, no normalisation; for a laptop at 32 px",
@@ -158,7 +158,7 @@ GANS: dict[str, Recipe] = {
         config=_r3gan(
             "r3gan", size=32, width=16, width_max=128, blocks=1, batch=64, lr=1e-3, penalty=(0.2, 0.02), dense=True
         ),
-        result="",
+        result="real faces, 32 px grey, 90,000 images: Frechet distance 6.57 in probe features (reals 0.41)",
     ),
     "r3gan-64": Recipe(
         title="The same for 64 px and one graphics card",
@@ -197,7 +197,7 @@ GANS: dict[str, Recipe] = {
             data=_AT_32,
             training=_adam(2e-4, 0.5, 0.999),
         ),
-        result="",
+        result="MNIST, 32 px, 400,000 images: 98.5 % of 5,000 digits are the one asked for (probe 99.4 % on real ones)",
     ),
     "cwgan-gp": Recipe(
         title="Conditional WGAN-GP: told yes/no attributes, or a class or numbers with --condition",
@@ -231,6 +231,6 @@ GANS: dict[str, Recipe] = {
             data=_AT_32,
             training=_adam(2e-4, 0.5, 0.999),
         ),
-        result="",
+        result="MNIST, 32 px, 200,000 images: 91.2 % of 2,000 digits are the one asked for (probe 99.4 % on real ones)",
     ),
 }
