@@ -98,16 +98,23 @@ def main() -> None:
         return
     print(f"{arguments.n:,} + {arguments.n:,} vectors of {arguments.dimensions:,}, {torch.get_num_threads()} threads\n")
     print("| work | seconds | CPU seconds | value | peak MiB | of which added |\n|---|--:|--:|--:|--:|--:|")
+    all_found: dict[str, dict[str, float]] = {}
     for name in arguments.works.split(","):
         size = ["--n", str(arguments.n), "--dimensions", str(arguments.dimensions)]
         command = [sys.executable, "-m", "benchmarks.metrics", "--one", name, *size]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
             raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
-        found = json.loads(done.stdout)
+        found = all_found[name] = json.loads(done.stdout)
         print(
             f"| {name} | {found['seconds']:.2f} | {found['cpu_seconds']:.2f} | {found['value']:.6g} "
             f"| {found['peak_mib']:,.0f} | {found['added_mib']:,.0f} |"
+        )
+    if {"frechet", "scipy"} <= all_found.keys():
+        ours, theirs = all_found["frechet"], all_found["scipy"]
+        print(
+            f"\nfrechet takes 1/{theirs['cpu_seconds'] / ours['cpu_seconds']:.1f} of the CPU seconds of SciPy's root; "
+            f"their values differ by {abs(ours['value'] - theirs['value']) / theirs['value']:.1e} of it"
         )
 
 

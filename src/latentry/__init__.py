@@ -19,11 +19,13 @@ from latentry.errors import InputError
 if TYPE_CHECKING:
     from latentry.api.attributes import learn_attributes
     from latentry.api.directions import find_directions
+    from latentry.api.evaluate import evaluate
     from latentry.api.invert import InversionSettings, fit_inversion, invert_pictures
     from latentry.api.opening import load
     from latentry.api.train import TrainingResult, resume, train
     from latentry.api.walks import morph, traverse
     from latentry.data import ImageSet, inspect_images, open_images
+    from latentry.metrics.evaluation import Evaluation
     from latentry.models.trained import TrainedModel
     from latentry.settings.config import Config
     from latentry.settings.recipes import RECIPES
@@ -31,12 +33,14 @@ if TYPE_CHECKING:
 __all__ = [
     "RECIPES",
     "Config",
+    "Evaluation",
     "ImageSet",
     "InputError",
     "InversionSettings",
     "TrainedModel",
     "TrainingResult",
     "__version__",
+    "evaluate",
     "find_directions",
     "fit_inversion",
     "inspect_images",
@@ -61,6 +65,8 @@ _HOMES = {
     "ImageSet": "latentry.data",
     "TrainedModel": "latentry.models.trained",
     "TrainingResult": "latentry.api.train",
+    "evaluate": "latentry.api.evaluate",
+    "Evaluation": "latentry.metrics.evaluation",
     "find_directions": "latentry.api.directions",
     "inspect_images": "latentry.data",
     "learn_attributes": "latentry.api.attributes",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 from latentry._version import __version__
@@ -20,6 +21,7 @@ VERBS = {
     "morph": ("a strip or an animation from picture to picture", "latentry.cli.morph"),
     "traverse": ("what each dimension of the latent space changes", "latentry.cli.traverse"),
     "invert": ("find the latents of real pictures; is their kind known?", "latentry.cli.invert"),
+    "evaluate": ("numbers with their protocol: distances, likelihood, copies", "latentry.cli.evaluate"),
     "inspect": ("report on a folder of pictures before training", "latentry.cli.inspect"),
     "recipes": ("list the presets", "latentry.cli.recipes"),
     "runs": ("list the runs here, with their scores", "latentry.cli.runs"),
@@ -32,7 +34,9 @@ def main() -> None:
     try:
         status = run(sys.argv[1:])
     except InputError as error:
-        print(f"latentry: {error}", file=sys.stderr)  # noqa: T201
+        if int(os.environ.get("WORLD_SIZE", "1")) == 1 or os.environ.get("RANK", "0") == "0":
+            # Of the processes that torchrun has started, one speaks; all are refused alike.
+            print(f"latentry: {error}", file=sys.stderr)  # noqa: T201
         status = 2
     except BrokenPipeError:  # the reader, `head` say, has left
         status = 0

@@ -58,6 +58,15 @@ def estimate(
     return Estimate(float(value), float(error), float(low), float(high), how, said)
 
 
+def share_estimate(share: float, n: int, said: tuple[str, ...] = ()) -> Estimate:
+    """A share of n independent cases, with Wilson's interval (1927), which has a width at 0 and 1 too."""
+    shrink = 1 + _Z * _Z / n
+    centre = (share + _Z * _Z / (2 * n)) / shrink
+    error = math.sqrt(share * (1 - share) / n + _Z * _Z / (4 * n * n)) / shrink
+    low, high = max(0.0, centre - _Z * error), min(1.0, centre + _Z * error)
+    return Estimate(share, error, min(low, share), max(high, share), "Wilson", said)
+
+
 def as_features(values: Features, name: str, least: int = 1) -> Tensor:
     """Vectors as float64 [N, D].
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import math
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -137,10 +138,11 @@ class GaussianStatistics:
         assert self._scatter is not None
         return self._scatter
 
-    def save(self, path: str | Path) -> None:
-        """Write `mu`, `sigma` (the keys that pytorch-fid reads) and `n` as .npz."""
+    def save(self, path: str | Path, facts: Mapping[str, str] | None = None) -> None:
+        """Write `mu`, `sigma` (the keys that pytorch-fid reads) and `n` as .npz, and facts as strings beside them."""
         content = io.BytesIO()
         arrays = {"mu": self.mean.cpu().numpy(), "sigma": self.covariance.cpu().numpy()}
+        arrays |= {name: np.array(value) for name, value in (facts or {}).items()}
         if self._n is not None:
             arrays["n"] = np.array(self._n)
         np.savez(content, allow_pickle=False, **arrays)

@@ -55,6 +55,8 @@ class Score:
         unit: "nats per picture", "share"; empty for a bare number.
         higher_is_better: None where neither is.
         said: what a reader must know before trusting it, one sentence each.
+        floor: what other real pictures, as many, score in its place: no generator can be expected to do better. Of a
+            measure of codes, what codes that know nothing score. None where there is no such thing.
     """
 
     name: str
@@ -64,14 +66,22 @@ class Score:
     unit: str = ""
     higher_is_better: bool | None = None
     said: tuple[str, ...] = ()
+    floor: float | None = None
 
     @classmethod
     def of(
-        cls, name: str, found: Estimate, passport: Passport, *, unit: str = "", higher_is_better: bool | None = None
+        cls,
+        name: str,
+        found: Estimate,
+        passport: Passport,
+        *,
+        unit: str = "",
+        higher_is_better: bool | None = None,
+        floor: float | None = None,
     ) -> Score:
         """An estimate with its passport."""
         interval = None if math.isnan(found.error) else (found.low, found.high)
-        return cls(name, found.value, interval, passport, unit, higher_is_better, found.said)
+        return cls(name, found.value, interval, passport, unit, higher_is_better, found.said, floor)
 
     def to_json(self) -> dict[str, Any]:
         """A record that `json` can write; numbers that are not finite become null, which JSON has."""
@@ -88,6 +98,7 @@ class Score:
             "interval": ends,
             "passport": passport,
             "said": list(self.said),
+            "floor": None if self.floor is None else _finite(self.floor),
         }
 
     @classmethod
@@ -107,6 +118,7 @@ class Score:
                 "interval": None if ends is None else (_number(ends[0]), _number(ends[1])),
                 "passport": passport,
                 "said": tuple(known["said"]),
+                "floor": None if known["floor"] is None else float(known["floor"]),
             }
         )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from latentry.files import read_json, write_file
+from latentry.report.evaluation import evaluation_section
 from latentry.report.findings import findings_section
 from latentry.training.doctor import diagnose_run
 from latentry.training.run import Run
@@ -54,6 +55,7 @@ def write_page(run: Run) -> Path:
         f'<h2>Training</h2><div class="plots">{_plots(log)}</div>' if len(log) > 1 else "",
         _figure(run.samples / "final-prior.png", "Samples from the own prior", _PRIOR) if _fitted(model) else "",
         _measured(run),
+        evaluation_section(run.path),
         f"<h2>Data</h2>{_table(_flatten(data))}",
         f"<h2>Settings</h2>{_settings(config.to_json())}",
         f"<h2>Again</h2><pre>latentry sample {html.escape(str(run.path))} --seeds 0-63 -o samples.png</pre>",
