@@ -71,8 +71,9 @@ def test_the_verdict_tells_other_pictures_from_the_models_own(model):
     own = invert_pictures(model, halves(n=900).images[600:700], settings=FAST)
     stripes = np.random.default_rng(0).integers(0, 256, (50, 1, 8, 1)).repeat(8, axis=3).astype(np.uint8)
     other = invert_pictures(model, stripes, settings=FAST)
-    assert own.inside.mean() > 0.8
-    assert not other.inside.any()
+    assert own.inside is not None and own.inside.mean() > 0.8
+    assert other.inside is not None and not other.inside.any()
+    assert own.distance is not None and other.distance is not None
     assert other.distance.mean() > 2 * own.distance.mean()
     assert invert_pictures(model, stripes, settings=InversionSettings(steps=10)).inside is None  # measured with 60
 
@@ -81,7 +82,7 @@ def test_fitting_is_kept_repeats_itself_and_its_damage_is_seen(generator, tmp_pa
     record = fit_inversion(generator, FAST, data=halves(), n_images=640, n_held_out=8, seed=3)
     copy = shutil.copytree(generator.path, tmp_path / "model")
     again = latentry.load(copy, decoder=Painted())
-    assert again.inverse.facts == record
+    assert again.inverse is not None and again.inverse.facts == record
     assert fit_inversion(again, FAST, data=halves(), n_images=640, n_held_out=8, seed=3) == record
     for file in (copy / "inversion").iterdir():
         assert file.read_bytes() == (generator.path / "inversion" / file.name).read_bytes(), file.name

@@ -71,9 +71,9 @@ def test_a_vector_is_followed_by_its_doses_and_what_changes_more_comes_first(mod
 
 def test_what_no_walk_can_be(model):
     z = np.zeros((2, 2), np.float32)
-    for wrong in ({"frames": 1}, {"frames": 0}):
+    for frames in (1, 0):
         with pytest.raises(InputError, match="frames"):
-            morph(model, z, **wrong)
+            morph(model, z, frames=frames)
     with pytest.raises(InputError, match="two"):
         morph(model, z[:1])
     for settings in ({"dims": 0}, {"stops": 1}, {"reach": 0.0}, {"reach": float("nan")}):

@@ -25,7 +25,7 @@ def test_an_animation_has_every_frame(vae, tmp_path, ending):
     file = tmp_path / f"walk.{ending}"
     run(["morph", str(vae), "--seeds", "1,5", "--loop", "--frames", "10", "--fps", "10", "-o", str(file)])
     with Image.open(file) as animation:
-        assert animation.n_frames == 10
+        assert getattr(animation, "n_frames", 1) == 10
         assert animation.info.get("duration", 100) == 100  # ms
         assert animation.info["loop"] == 0  # for ever
 

@@ -154,8 +154,7 @@ def learn_attributes(
         else:
             say("inverting held-out pictures")
             held = from_pictures(model, images, held_rows[:n_graded], labels[:, kept])
-            found = invert_pictures(model, held.images, held.told)
-            held = dataclasses.replace(held, z=found.z)
+            held = dataclasses.replace(held, z=invert_pictures(model, held.images, held.told).z)
         wanted = seen_in_samples(fit, wanted, spec.names, notes)
     source = {"name": images.name, "fingerprint": images.fingerprint, "n": len(fit.z)}
     learnt = _learn(fit, spec, method)
