@@ -4,12 +4,13 @@ usage: python -m reproductions.doctor [--only NAME,...] [--runs runs/doctor] [--
 
 What `doctor.jsonl` holds is not trained again unless `--only` names it; of everything that was trained the table says
 what the rules of today find, so `--again`, which trains nothing, is enough after a change of the rules. Everything
-together takes about half an hour on one core.
+together takes about an hour and a half on a busy core.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import re
 import time
@@ -19,7 +20,7 @@ from typing import Any
 import torch
 
 import latentry
-from latentry.training.doctor import diagnose_run
+from latentry.training.doctor import Case, Finding, diagnose, read_case
 from reproductions.doctor_experiments import BROKEN, Experiment, healthy
 
 
@@ -38,10 +39,24 @@ def run_one(experiment: Experiment, runs: Path) -> dict[str, Any]:
     return {"name": experiment.name, "run": str(path.relative_to(runs)), "seconds": seconds, "error": error}
 
 
+def told(case: Case) -> dict[str, tuple[int, Finding]]:
+    """All that is told while a run goes on: by name, after how many ticks for the first time, and as it stood last."""
+    found: dict[str, tuple[int, Finding]] = {}
+    last = len(case.log)
+    for ticks in range(min(1, last), last + 1):
+        failure = case.failure if ticks == last else {}
+        for finding in diagnose(dataclasses.replace(case, log=case.log[:ticks], failure=failure)):
+            found[finding.name] = (found.get(finding.name, (ticks, finding))[0], finding)
+    return found
+
+
 def judge(experiment: Experiment, row: dict[str, Any], runs: Path) -> dict[str, Any]:
-    """What the doctor says of a run that was made, beside what it should say."""
-    findings = diagnose_run(runs / row["run"])
-    found = [finding.name for finding in findings]
+    """What the doctor says of a run that was made, beside what it should say.
+
+    A finding that is true at the end counts as found; one that was told at any tick may be a false alarm.
+    """
+    case = read_case(runs / row["run"])
+    live, found = told(case), [finding.name for finding in diagnose(case)]
     allowed = (*experiment.expected, *experiment.consequences)
     return {
         **row,
@@ -49,8 +64,8 @@ def judge(experiment: Experiment, row: dict[str, Any], runs: Path) -> dict[str, 
         "expected": list(experiment.expected),
         "found": found,
         "missed": bool(experiment.expected) and not set(found) & set(experiment.expected),
-        "false_alarms": [name for name in found if name not in allowed],
-        "evidence": [f"{finding.name}: {finding.evidence}" for finding in findings],
+        "false_alarms": [name for name in live if name not in allowed],
+        "evidence": [f"{name}, from tick {ticks}: {finding.evidence}" for name, (ticks, finding) in live.items()],
     }
 
 
@@ -61,8 +76,9 @@ def as_markdown(rows: list[dict[str, Any]]) -> str:
         "# What the doctor says of broken and of healthy runs",
         "",
         "Made by `python -m reproductions.doctor`, one seed each; the settings are in `doctor_experiments.py`, the",
-        "evidence in `doctor.jsonl`. Expected: one of these findings must be told. A false alarm is a finding that is",
-        "not true of the run; of a healthy run, any.",
+        "evidence in `doctor.jsonl`. Expected: one of these must be found when the run has ended. A false alarm is a",
+        "finding that is not true of the run, told at any of its ticks; of a healthy run, any. Seconds are",
+        "those of a core that had other work as well.",
         "",
         f"Broken runs named: {sum(not row['missed'] for row in broken)} of {len(broken)}. "
         f"Healthy runs with a false alarm: {sum(bool(row['false_alarms']) for row in whole)} of {len(whole)}.",

@@ -16,8 +16,9 @@ from latentry.data import ImageSet
 from latentry.models.critic import Judgement
 from latentry.settings.gan import GANSettings
 
-HEALTHY_STEPS = 200  # at least: what a model shows before is its beginning
-HEALTHY_IMAGES = 12_000  # likewise
+HEALTHY_IMAGES = 12_000  # at least: what a model shows before is its beginning
+HEALTHY_STEPS = 400  # likewise, of an adversarial one, whose pictures the doctor judges from step 300 on
+HEALTHY_STEPS_OF_CLASSES = 1600  # likewise, with classes: whether it obeys is judged from step 1000 on
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,12 @@ def broken_ring() -> ImageSet:
     return dataclasses.replace(images, images=points, fingerprint=f"broken {images.fingerprint}")
 
 
+def noise() -> np.ndarray:
+    """A hundred pictures that have nothing in common, so that a critic can only know them one by one."""
+    pixels = np.random.default_rng(0).normal(128, 50, size=(100, 8, 8))
+    return pixels.clip(0, 255).astype(np.uint8)
+
+
 def blank_faces() -> np.ndarray:
     """Faces, every fifth of them one colour."""
     pictures = np.array(latentry.open_images("faces:2000", size=32).images)
@@ -167,14 +174,19 @@ BROKEN: tuple[Experiment, ...] = (
     Experiment("VAE, beta 100", "vae", ("KL too strong",), ("posterior collapse",), {**_VAE, "beta": 100.0}),
     Experiment("VAE, beta 1,000,000", "vae", ("posterior collapse",), ("KL too strong",),
                {**_VAE, "images": "10k", "beta": 1e6}),
+    Experiment("VAE, learning rate 1e-9", "vae", ("encoder stands still",), (), {**_VAE, "images": "5k", "lr": 1e-9}),
     Experiment("VAE, beta 0", "vae", ("KL too weak",), (), {**_VAE, "beta": 0.0}),
     Experiment("VAE, sigma 10", "vae", ("posterior collapse", "KL too strong"), (), {**_VAE, "sigma": 10.0}),
     Experiment("DCGAN, 50 pictures", "dcgan", ("memorised pictures", "critic overfitting", "few pictures"),
-               ("critic winning",),
+               ("critic winning", "generator collapse"),
                {**_CONV, "images": "30k", "augment": "none", "flip": "no"}, "faces:50"),
-    Experiment("DCGAN, 400 pictures", "dcgan", ("critic overfitting", "memorised pictures"),
-               ("few pictures", "critic winning"),
-               {**_CONV, "images": "40k", "augment": "none", "flip": "no", "holdout": 0.1}, "faces:400"),
+    Experiment("GAN, 70 pictures of noise", "gan", ("critic overfitting",), ("few pictures",),
+               {"size": None, "images": "90k", "hidden": (128,), "critic_hidden": (256, 256), "critic_lr": 1e-3,
+                "latent": 64, "critic_steps": 2, "augment": "none", "flip": "no", "holdout": 0.3}, noise),
+    Experiment("VAE, 18 pictures and a latent of two numbers", "vae", ("memorised pictures",),
+               ("few pictures", "overfitting"),
+               {"size": 16, "images": "10k", "backbone": "mlp", "hidden": (256, 256), "latent": 2, "sigma": 0.05,
+                "holdout": 0.1, "flip": "no", "second_stage_steps": 50}, "faces:20"),
     Experiment("VAE, 100 pictures", "vae", ("overfitting", "few pictures"), (),
                {**_VAE, "images": "30k", "flip": "no"}, "faces:100"),
     Experiment("GAN on points, one not a number", "gan", ("non-finite values",), ("broken pictures",), _RING,
@@ -187,7 +199,8 @@ BROKEN: tuple[Experiment, ...] = (
                {"images": "30k", "second_stage_steps": 100}, shuffled_digits),
     Experiment("CVAE, own decoder deaf to the class", "cvae", ("condition ignored",), (),
                {"images": "30k", "second_stage_steps": 100}, "digits", lambda: {"decoder": DeafDecoder()}),
-    Experiment("DCGAN, constant generator", "dcgan", ("generator collapse",), ("critic winning",), _CONV,
+    Experiment("DCGAN, constant generator", "dcgan", ("generator collapse",), ("critic winning",),
+               {**_CONV, "images": "30k"},
                own=lambda: {"decoder": ConstantGenerator()}),
     Experiment("WGAN, own critic with a sigmoid", "wgan", ("sigmoid before the loss",), ("clipping too loose",), _CONV,
                own=lambda: {"critic": OwnCritic(sigmoid=True)}),
@@ -206,7 +219,8 @@ BROKEN: tuple[Experiment, ...] = (
     Experiment("VAE, a fifth of the pictures blank", "vae", ("broken pictures",), ("duplicate pictures",), _VAE,
                blank_faces),
     Experiment("VAE, pictures repeated", "vae", ("duplicate pictures",), (), _VAE, repeated_faces),
-    Experiment("VQ-VAE, 4,096 codes on 500 pictures, no revival", "vq-vae", ("codebook collapse",), ("overfitting",),
+    Experiment("VQ-VAE, 4,096 codes on 500 pictures, no revival", "vq-vae", ("codebook collapse",),
+               ("few pictures", "overfitting"),
                {"size": 32, "width": 16, "stages": 3, "codes": 4096, "revival": 0.0, "prior_width": 32,
                 "prior_blocks": 1, "images": "6k"}, "faces:500"),
 )  # fmt: skip
@@ -217,17 +231,16 @@ def healthy() -> list[Experiment]:
     experiments = []
     for recipe, row in latentry.RECIPES.items():
         config, digits = row.config, row.config.condition.condition == "class"
-        is_gan = config.family == "gan"
-        batch = min(config.training.batch, 64)
-        batches = config.model.critic_steps if isinstance(config.model, GANSettings) else 1
-        images = max(HEALTHY_IMAGES, HEALTHY_STEPS * batch * batches)
-        settings: dict[str, Any] = {"batch": batch, "images": str(4 * images if digits else images)}
-        if is_gan or config.data.size is None or recipe == "foster-vae-faces":
+        settings: dict[str, Any] = {"batch": 32, "images": str(4 * HEALTHY_IMAGES if digits else HEALTHY_IMAGES)}
+        if isinstance(config.model, GANSettings):
+            steps = HEALTHY_STEPS_OF_CLASSES if digits else HEALTHY_STEPS
+            settings |= {"images": str(steps * 32 * config.model.critic_steps), "size": 16}
+        elif not digits and (config.data.size is None or recipe == "foster-vae-faces"):
             settings["size"] = 32
-        if config.network.backbone != "mlp" and (is_gan or config.family == "vq-vae"):
+        if config.network.backbone != "mlp" and config.family in ("gan", "vq-vae"):
             settings["width"] = 16
-        if digits:
-            settings["size"] = 16 if is_gan else None
+        if config.family == "vq-vae":
+            settings |= {"prior_width": 32, "prior_blocks": 1}
         if "sampler" in config.groups:
             settings["second_stage_steps"] = 100
         data = "digits" if digits else "faces:2000"

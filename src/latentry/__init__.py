@@ -18,28 +18,34 @@ from latentry.errors import InputError
 
 if TYPE_CHECKING:
     from latentry.api.attributes import learn_attributes
+    from latentry.api.compare import compare
     from latentry.api.directions import find_directions
     from latentry.api.evaluate import evaluate
     from latentry.api.invert import InversionSettings, fit_inversion, invert_pictures
     from latentry.api.opening import load
+    from latentry.api.plan import Plan, plan
     from latentry.api.train import TrainingResult, resume, train
     from latentry.api.walks import morph, traverse
     from latentry.data import ImageSet, inspect_images, open_images
     from latentry.metrics.evaluation import Evaluation
     from latentry.models.trained import TrainedModel
+    from latentry.report.comparison import Comparison
     from latentry.settings.config import Config
     from latentry.settings.recipes import RECIPES
 
 __all__ = [
     "RECIPES",
+    "Comparison",
     "Config",
     "Evaluation",
     "ImageSet",
     "InputError",
     "InversionSettings",
+    "Plan",
     "TrainedModel",
     "TrainingResult",
     "__version__",
+    "compare",
     "evaluate",
     "find_directions",
     "fit_inversion",
@@ -49,6 +55,7 @@ __all__ = [
     "load",
     "morph",
     "open_images",
+    "plan",
     "resume",
     "train",
     "traverse",
@@ -65,6 +72,8 @@ _HOMES = {
     "ImageSet": "latentry.data",
     "TrainedModel": "latentry.models.trained",
     "TrainingResult": "latentry.api.train",
+    "compare": "latentry.api.compare",
+    "Comparison": "latentry.report.comparison",
     "evaluate": "latentry.api.evaluate",
     "Evaluation": "latentry.metrics.evaluation",
     "find_directions": "latentry.api.directions",
@@ -72,6 +81,8 @@ _HOMES = {
     "learn_attributes": "latentry.api.attributes",
     "load": "latentry.api.opening",
     "open_images": "latentry.data",
+    "plan": "latentry.api.plan",
+    "Plan": "latentry.api.plan",
     "resume": "latentry.api.train",
     "train": "latentry.api.train",
 }

@@ -51,8 +51,10 @@ from latentry.training.doctor.rules_steps import (
 DATA = {"n_train": 5000, "image": {"channels": 1, "height": 10, "width": 10, "points": False}}
 
 
-def case(recipe="dcgan", ticks=20, *, train=None, held_out=None, signals=None, data=None, failure=None, **settings):
-    """A run of 20 ticks, each with these terms; a function makes a term from the tick's number."""
+def case(
+    recipe="dcgan", ticks=20, *, steps=100, train=None, held_out=None, signals=None, data=None, failure=None, **settings
+):
+    """A run of 20 ticks of so many steps, each with these terms; a function makes a term from the tick's number."""
 
     def at(tick, value):
         if isinstance(value, dict):
@@ -60,7 +62,10 @@ def case(recipe="dcgan", ticks=20, *, train=None, held_out=None, signals=None, d
         return value(tick) if callable(value) else value
 
     parts = {"train": train or {}, "held_out": held_out or {}, "signals": signals or {}}
-    log = [{"images": 1000 * (tick + 1), **{k: at(tick, part) for k, part in parts.items()}} for tick in range(ticks)]
+    log = [
+        {"step": steps * (tick + 1), "images": 1000 * (tick + 1), **{k: at(tick, part) for k, part in parts.items()}}
+        for tick in range(ticks)
+    ]
     config = latentry.RECIPES[recipe].config.with_settings(**settings)
     return Case(config, log, {**DATA, **(data or {})}, failure or {})
 
@@ -85,6 +90,16 @@ def test_every_flag_that_is_named_is_one():
 
 def test_every_finding_has_another_name():
     assert len({rule.__name__ for rule in RULES}) == len(RULES)
+
+
+def test_the_guide_explains_every_finding_and_the_readme_counts_them():
+    """What a terminal says is looked up by its name; a name without a line would leave its reader alone."""
+    root = Path(__file__).parents[2]
+    sources = "".join(path.read_text() for path in sorted(Path(doctor.__file__).parent.glob("rules_*.py")))
+    names = set(re.findall(r"Finding\(\s*f?\"([^\"]+)\"", sources))
+    rows = re.findall(r"(?m)^\| \*([^*]+)\* \|", (root / "docs/doctor.md").read_text())
+    assert {name.replace("{network}", "...") for name in names} == set(rows)
+    assert f"for {len(rows)} things that go wrong" in (root / "README.md").read_text()
 
 
 # By hand: a critic that answers one half costs ln 2 on each side; least squares (1/2)^2 / 2 on each; a hinge 1.
@@ -116,6 +131,13 @@ def test_balance_is_no_finding_and_a_hundredth_of_it_is(loss):
 def test_a_shrinking_wasserstein_estimate_is_no_finding():
     terms = {"loss_critic": lambda tick: -10 / (tick + 1), "loss_generator": 0.0, "penalty": 0.05}
     assert critic_winning(case("wgan-gp", train=terms, signals={"critic": {"real_above_fake": 1.0}})) is None
+
+
+def test_a_critic_may_win_the_first_three_hundred_steps():
+    terms = {"loss_critic": 0.001, "loss_generator": 1.0}
+    run = lambda steps: critic_winning(case(train=terms, steps=steps))  # noqa: E731
+    assert run(14) is None  # 280 in all
+    assert run(15) is not None
 
 
 def test_a_critic_that_errs_on_held_out_pictures_is_not_winning():
@@ -157,6 +179,9 @@ def test_the_penalty_band_is_around_a_norm_of_one():
     assert found is not None
     assert "norm is near 5" in found.evidence  # (5 - 1)^2
     assert penalty_out_of_band(case("dcgan", train={"penalty": 16.0})) is None
+    young = lambda value: penalty_out_of_band(case("wgan-gp", train={"penalty": value}, steps=5))  # noqa: E731
+    assert young(1.7) is None  # healthy critics get there before they settle
+    assert young(16.0) is not None
 
 
 def test_clipping_is_to_hold_some_weights_and_not_all():
@@ -215,17 +240,19 @@ def test_few_pictures_are_fine_where_the_critic_sees_them_augmented():
 
 
 def test_labels_and_obedience_are_judged_by_what_shows_in_real_pictures():
-    def run(real, generated):
-        return case("cgan", signals={"probe": {"real": real, "generated": generated}})
+    def run(real, generated, recipe="cgan", steps=100):
+        return case(recipe, signals={"probe": {"real": real, "generated": generated}}, steps=steps)
 
     assert labels_without_meaning(run([0.05, -0.1], [0.0, 0.0])) is not None
     assert labels_without_meaning(run([0.05, 0.8], [0.0, 0.0])) is None
     assert condition_ignored(run([0.8, 0.1], [0.05, 0.0])) is not None
     assert condition_ignored(run([0.8, 0.1], [0.6, 0.0])) is None
     assert condition_ignored(run([0.8], [0.16])) is not None
-    slow = run([0.8], [0.16])
-    slow = dataclasses.replace(slow, log=[{**record, "step": 300} for record in slow.log])
-    assert condition_ignored(slow) is None  # some obedience after 300 steps grows yet, none at all does not
+    assert condition_ignored(run([0.8], [0.16], "cvae", steps=15)) is None  # some obedience grows yet, ...
+    assert condition_ignored(run([0.8], [0.0], "cvae", steps=15)) is not None  # ... none does not
+    assert condition_ignored(run([0.8], [0.0], steps=49)) is None  # a GAN learns pictures first, 980 steps in all
+    assert condition_ignored(run([0.8], [0.0], steps=50)) is not None
+    assert condition_ignored(run([0.8], lambda tick: [0.01 * tick])) is None  # at a fifth by now, and growing
     assert condition_ignored(run([0.1, 0.1], [0.0, 0.0])) is None  # nothing shows: nothing can be obeyed
     assert condition_ignored(dataclasses.replace(run([0.8], [0.0]), log=run([0.8], [0.0]).log[:5])) is None  # too early
 
@@ -240,6 +267,18 @@ def test_long_and_short_steps_are_measured_by_the_weights():
     still = stands_still(run(1e-9))
     assert still is not None
     assert still.name == "generator stands still"
+
+
+def test_rmsprop_is_not_judged_by_its_first_hundred_steps():
+    """Its average of squares starts at nought, so that they are up to ten times as long as the later ones."""
+
+    def run(recipe):
+        ratio = lambda tick: 0.08 if tick < 5 else 0.004  # noqa: E731  # five ticks of twenty steps
+        moves = {"update": {f"generator.{i}": ratio for i in range(3)}}
+        return learning_rate_too_high(case(recipe, steps=20, signals=moves))
+
+    assert run("dcgan") is not None
+    assert run("wgan") is None
 
 
 def test_a_loss_thrown_off_at_the_start_is_a_high_rate_and_no_collapse():
@@ -267,9 +306,13 @@ def pictures(**values):
 def test_collapse_is_pictures_alike_repeated_or_grown_alike():
     assert generator_collapse(case(signals=pictures())) is None
     assert generator_collapse(case(signals=pictures(diversity=0.01))) is not None
-    assert generator_collapse(case(signals=pictures(repeated=0.9))) is not None
+    assert generator_collapse(case(signals=pictures(repeated=0.9, coverage=0.1))) is not None
+    assert generator_collapse(case(signals=pictures(repeated=0.9, coverage=0.6))) is None  # few, but of all kinds
+    assert generator_collapse(case(signals=pictures(repeated=0.9, coverage=0.1), steps=14)) is None  # 280 steps in all
+    still = {"update": {f"generator.{i}": 1e-9 for i in range(3)}}
+    assert generator_collapse(case(signals=pictures(repeated=0.9, coverage=0.1) | still)) is None  # the cause is told
     assert generator_collapse(case(signals=pictures(diversity=lambda tick: 0.9 if tick < 10 else 0.1))) is not None
-    assert generator_collapse(case(signals=pictures(diversity=0.2))) is None  # where an untrained generator starts
+    assert generator_collapse(case(signals=pictures(diversity=0.2))) is None  # where slow generators are for long
     assert generator_collapse(case("vae", signals=pictures(diversity=0.01))) is None
 
 
@@ -343,9 +386,10 @@ def test_codebook_collapse_counts_codes():
 
 
 def test_overfitting_is_a_held_out_loss_that_turned():
-    run = lambda held_out, train: overfitting(  # noqa: E731
-        case("vae", held_out={"reconstruction": held_out}, train={"reconstruction": train})
+    run = lambda held_out, train, steps=100: overfitting(  # noqa: E731
+        case("vae", held_out={"reconstruction": held_out}, train={"reconstruction": train}, steps=steps)
     )
     assert run(lambda tick: 100 + (tick - 10) ** 2, lambda tick: 90.0 - tick) is not None
+    assert run(lambda tick: 100 + (tick - 10) ** 2, lambda tick: 90.0 - tick, steps=4) is None  # 80 in all: it stumbles
     assert run(lambda tick: 200.0 - tick, lambda tick: 150.0 - tick) is None  # still falling
     assert run(lambda tick: 100 + 0.1 * tick, lambda tick: 99.0) is None  # training is no better

@@ -2,54 +2,35 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from torch import nn
 
+from latentry.api.assemble import assemble, check_shared, prepare, settle
 from latentry.api.measure import measure
-from latentry.api.opening import FROM_PYTHON, load, open_config_images, split_config_rows
-from latentry.data import (
-    ImageSet,
-    condition_spec,
-    condition_vectors,
-    inspect_set,
-    to_float,
-)
-from latentry.data.builtin import NAMES as BUILT_IN
-from latentry.data.mirror import mirror_allowed
+from latentry.api.opening import FROM_PYTHON, load, open_config_images
+from latentry.data import ImageSet, inspect_set
 from latentry.errors import InputError
 from latentry.files import read_json, write_json
-from latentry.models.build import OwnNetworks, build_method, build_model, initialise_model
-from latentry.models.contract import Batch
+from latentry.models.build import OwnNetworks, build_model
 from latentry.models.folder import condition_from_json
 from latentry.models.trained import TrainedModel
-from latentry.report.grid import GridWriter, save_png, tile
+from latentry.ranks import Ranks
+from latentry.report.grid import save_png, tile
 from latentry.report.page import write_page
-from latentry.report.track import trackers
 from latentry.settings.config import Config
-from latentry.settings.data import SMALL_DATA
-from latentry.settings.gan import GANSettings
 from latentry.settings.recipes import find_recipe
-from latentry.settings.specs import ConditionSpec
-from latentry.training.budget import resolve_budget
 from latentry.training.checkpoint import list_checkpoints
-from latentry.training.device import pick_device
 from latentry.training.finish import finish_run
 from latentry.training.interrupt import stop_on_signal
 from latentry.training.loop import N_POINTS_SHOWN, N_SHOWN, Loop
 from latentry.training.observer import Observer
-from latentry.training.rng import rng_for
-from latentry.training.run import Run, command_line, create_run, open_run
-from latentry.training.stream import PictureStream
+from latentry.training.ranks import everywhere, joined, on_first
+from latentry.training.run import Run, find_own_run, open_run
 
-_BUILT_IN_SECONDS = 60.0
-_OWN_DATA_SECONDS = 600.0
 _INSPECTION_SECONDS = 2e-4  # to look for copies of one picture, on a laptop
 
 
@@ -89,6 +70,9 @@ def train(
 ) -> TrainingResult:
     """Train a model on pictures and keep everything in a new run folder.
 
+    Where torchrun has started several processes, each calls this with the same arguments, and they train one model
+    together. Processes that it starts again go on with the run that they had.
+
     Args:
         recipe: a name from `latentry recipes`, or a whole config.
         data: a folder, zip, array, torch data set or anything else that `open_images` takes; None for the built-in
@@ -113,12 +97,16 @@ def train(
     if isinstance(data, str | Path):
         config, data = config.with_settings(data=str(data)), None
     config = config.with_settings(**settings)
-    images = data if isinstance(data, ImageSet) else open_config_images(config, data)
-    if data is not None and images.report.source != config.data.data:
-        config = config.with_settings(data=f"{FROM_PYTHON}{images.name}")
     own = OwnNetworks(encoder, decoder, critic)
-    loop = _prepare(_settle(config, images), images, own, Path(out), observers)
-    return _run_loop(loop, images, own)
+    with joined(config.training.device) as ranks:
+        images = _opened(config, data, ranks)
+        if data is not None and images.report.source != config.data.data:
+            config = config.with_settings(data=f"{FROM_PYTHON}{images.name}")
+        config = settle(config, images)
+        earlier = on_first(ranks, lambda: find_own_run(Path(out), config))
+        if earlier is not None:
+            return _resume(earlier, config, images, own, observers, ranks)
+        return _run_loop(prepare(config, images, own, Path(out), observers, ranks), images, own)
 
 
 def resume(
@@ -147,84 +135,33 @@ def resume(
     if config is not None:
         _check_same(run.read_config(), config)
     config = config or run.read_config()
-    images = data if isinstance(data, ImageSet) else open_config_images(config, data)
-    recorded = read_json(run.data_file)["fingerprint"]
+    with joined(config.training.device) as ranks:
+        images = _opened(config, data, ranks)
+        return _resume(run, config, images, OwnNetworks(encoder, decoder, critic), observers, ranks)
+
+
+def _opened(config: Config, data: Any, ranks: Ranks) -> ImageSet:
+    """The pictures of a run, decoded once on each machine."""
+    return data if isinstance(data, ImageSet) else everywhere(ranks, lambda: open_config_images(config, data))
+
+
+def _resume(
+    run: Run, config: Config, images: ImageSet, own: OwnNetworks, observers: Sequence[Observer], ranks: Ranks
+) -> TrainingResult:
+    """Continue a run; only the first rank has to see its folder."""
+    everywhere(ranks, lambda: check_shared(config, ranks))
+    recorded = on_first(ranks, lambda: read_json(run.data_file)["fingerprint"])
     if images.fingerprint != recorded:
         raise InputError(
             f"the pictures are not those of {run.path} (fingerprint {images.fingerprint[:12]}, then {recorded[:12]}); "
             "put them back as they were, or start a new run"
         )
-    own = OwnNetworks(encoder, decoder, critic)
-    loop = _assemble(run, config, images, own, observers)
-    if checkpoints := list_checkpoints(run.checkpoints):
+    loop = assemble(run, config, images, own, observers, ranks)
+    if checkpoints := on_first(ranks, lambda: list_checkpoints(run.checkpoints)):
         loop.resume(checkpoints[-1])
-    else:
+    elif ranks.first:
         run.rewind_log(0)  # killed before its first checkpoint: from the beginning
     return _run_loop(loop, images, own)
-
-
-def _prepare(config: Config, images: ImageSet, own: OwnNetworks, out: Path, observers: Sequence[Observer]) -> Loop:
-    """A new run folder and the loop at its first step; everything that can be refused is refused before the folder."""
-    pick_device(config.training.device)
-    trackers(config.training.track)
-    rows, held_out = split_config_rows(images, config)
-    condition = _condition(config, images, rows)
-    build_model(config, images.spec, condition, own)
-    record = {
-        "name": images.name,
-        "fingerprint": images.fingerprint,
-        "image": dataclasses.asdict(images.spec),
-        "condition": None if condition is None else dataclasses.asdict(condition),
-        "n_train": len(rows),
-        "n_held_out": len(held_out),
-        "report": images.report.to_json(),
-    }
-    run = create_run(out, config, images.name, record, command_line())
-    return _assemble(run, config, images, own, observers)
-
-
-def _assemble(run: Run, config: Config, images: ImageSet, own: OwnNetworks, observers: Sequence[Observer]) -> Loop:
-    """The loop of a run, at its first step."""
-    training = config.training
-    device = pick_device(training.device)
-    rows, held_out_rows = split_config_rows(images, config)
-    condition = _condition(config, images, rows)
-    told = None if condition is None else condition_vectors(images.labels, condition)
-    model = build_model(config, images.spec, condition, own)
-    examples = Batch(
-        to_float(torch.from_numpy(images.images[rows[:2000]])), None if told is None else torch.from_numpy(told[rows])
-    )
-    std = config.network.init_std
-    initialise_model(model, examples, rng_for(training.seed, "weights"), std=std, own=own)
-    model = model.to(device)
-    built_in = config.data.data.split(":")[0] in BUILT_IN
-    default_seconds = _BUILT_IN_SECONDS if built_in else _OWN_DATA_SECONDS
-    return Loop(
-        run=run,
-        config=config,
-        method=build_method(config, model, len(rows), rng_for(training.seed, "method"), own.critic),
-        train=PictureStream(images, rows, device, told, flip=config.data.flip == "yes"),
-        held_out=PictureStream(images, held_out_rows, device, told),
-        budget=resolve_budget(training, len(rows), default_seconds),
-        observers=[GridWriter(), *observers, *trackers(training.track)],
-    )
-
-
-def _settle(config: Config, images: ImageSet) -> Config:
-    """The config with what it leaves to the data decided: mirroring and augmentation of few pictures."""
-    few = len(images) < SMALL_DATA and not images.spec.points
-    if config.data.flip == "auto":
-        allowed = few and mirror_allowed(np.asarray(images.images), config.training.seed).allowed
-        config = config.with_settings(flip="yes" if allowed else "no")
-    if isinstance(config.model, GANSettings) and config.augment.augment == "auto":
-        config = config.with_settings(augment="fixed" if few else "none")
-    return config
-
-
-def _condition(config: Config, images: ImageSet, rows: np.ndarray) -> ConditionSpec | None:
-    """What the model is told, by the labels of its training pictures."""
-    labels = None if images.labels is None else images.labels.take(rows)
-    return condition_spec(labels, config.condition, images.name)
 
 
 def _run_loop(loop: Loop, images: ImageSet, own: OwnNetworks) -> TrainingResult:
@@ -236,7 +173,7 @@ def _run_loop(loop: Loop, images: ImageSet, own: OwnNetworks) -> TrainingResult:
         with stop_on_signal() as stop:
             finished = loop(stop)
             if finished:
-                _finish(loop, images, own)
+                on_first(loop.ranks, lambda: _finish(loop, images, own))
     finally:
         for observer in loop.observers:
             observer.ended()

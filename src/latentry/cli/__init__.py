@@ -22,6 +22,8 @@ VERBS = {
     "traverse": ("what each dimension of the latent space changes", "latentry.cli.traverse"),
     "invert": ("find the latents of real pictures; is their kind known?", "latentry.cli.invert"),
     "evaluate": ("numbers with their protocol: distances, likelihood, copies", "latentry.cli.evaluate"),
+    "compare": ("runs, or recipes on the same pictures, side by side on one page", "latentry.cli.compare"),
+    "plan": ("size, batch and images that fit into a time", "latentry.cli.plan"),
     "inspect": ("report on a folder of pictures before training", "latentry.cli.inspect"),
     "recipes": ("list the presets", "latentry.cli.recipes"),
     "runs": ("list the runs here, with their scores", "latentry.cli.runs"),

@@ -109,18 +109,20 @@ def _train(config: Config, flags: RunFlags) -> int:
     from latentry.api.opening import open_config_images
     from latentry.api.train import resume, train
     from latentry.report.console import ConsoleObserver, data_summary
+    from latentry.training.ranks import everywhere, joined
 
-    console = Console(stderr=flags.json, quiet=flags.json)
-    observers = [ConsoleObserver(console)]
-    if flags.resume is not None:
-        result = resume(flags.resume, observers=observers, config=config)
-    else:
-        images = open_config_images(config)
-        console.print(*data_summary(images), sep="\n", highlight=False, soft_wrap=True)
-        result = train(config, images, out=flags.out, observers=observers)
-    if flags.json:
+    with joined(config.training.device) as ranks:
+        console = Console(stderr=flags.json, quiet=flags.json or not ranks.first)
+        observers = [ConsoleObserver(console)]
+        if flags.resume is not None:
+            result = resume(flags.resume, observers=observers, config=config)
+        else:
+            images = everywhere(ranks, lambda: open_config_images(config))
+            console.print(*data_summary(images), sep="\n", highlight=False, soft_wrap=True)
+            result = train(config, images, out=flags.out, observers=observers)
+    if flags.json and ranks.first:
         sys.stdout.write(json.dumps(_as_json(result)) + "\n")
-    else:
+    elif ranks.first:
         console.print(*_farewell(result), sep="\n", highlight=False, soft_wrap=True)
     return 0 if result.finished else 128 + (result.signal or 0)
 

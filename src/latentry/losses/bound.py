@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from latentry.losses.divergence import log_mean_exp
+from latentry.ranks import mean_over_ranks
 
 
 def importance_weighted_bound(log_w: Tensor) -> Tensor:
@@ -26,9 +27,9 @@ def importance_weighted_bound(log_w: Tensor) -> Tensor:
 def free_bits(kl_per_dimension: Tensor, nats: float) -> Tensor:
     """The KL term with `nats` free in each dimension; Kingma et al. 2016 (arXiv:1606.04934), Eq. 15.
 
-    Reduction: the clamp is on the mean over the batch, so the batch mean of what is returned is
-    sum_d max(nats, mean_b KL_bd), with its gradient. A dimension under the threshold counts as `nats` for every image
-    and sends no gradient; one above it counts as its own KL.
+    Reduction: the clamp is on the mean over the batch (of all ranks that share it), so the batch mean of what is
+    returned is sum_d max(nats, mean_b KL_bd), with its gradient. A dimension under the threshold counts as `nats` for
+    every image and sends no gradient; one above it counts as its own KL.
 
     Args:
         kl_per_dimension: nats, [B, D].
@@ -37,7 +38,7 @@ def free_bits(kl_per_dimension: Tensor, nats: float) -> Tensor:
     Returns:
         Nats per image, [B].
     """
-    counts = kl_per_dimension.mean(dim=0) > nats
+    counts = mean_over_ranks(kl_per_dimension.mean(dim=0)) > nats
     return torch.where(counts, kl_per_dimension, nats).sum(dim=1)
 
 

@@ -18,6 +18,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from latentry.ranks import mean_over_ranks, ranks_here, uniform
+
 CriticFunction = Callable[[Tensor], Tensor]
 
 
@@ -62,7 +64,7 @@ def interpolate(x_real: Tensor, x_fake: Tensor, rng: torch.Generator) -> Tensor:
     if x_real.shape != x_fake.shape:
         raise ValueError(f"x_real {tuple(x_real.shape)} and x_fake {tuple(x_fake.shape)} must have one shape")
     shape = (len(x_real),) + (1,) * (x_real.dim() - 1)  # one weight a pair: a weight a pixel would leave the line
-    weight = torch.rand(shape, generator=rng, device=x_real.device, dtype=x_real.dtype)
+    weight = uniform(shape, rng, dtype=x_real.dtype)
     return torch.lerp(x_fake, x_real, weight)
 
 
@@ -97,10 +99,18 @@ def dragan_penalty(critic: CriticFunction, x_real: Tensor, *, rng: torch.Generat
     Returns:
         One penalty a picture, [B].
     """
-    uniform = torch.rand(x_real.shape, generator=rng, device=x_real.device, dtype=x_real.dtype)
+    noise = uniform(x_real.shape, rng, dtype=x_real.dtype)
     # Without Bessel's correction, so that one picture of one pixel has a spread (0), and copies do not change it.
-    _, gradient = score_and_gradient(critic, x_real + 0.5 * x_real.std(correction=0) * uniform)
+    _, gradient = score_and_gradient(critic, x_real + 0.5 * _spread(x_real) * noise)
     return unit_norm(gradient)
+
+
+def _spread(x: Tensor) -> Tensor:
+    """The standard deviation of all numbers of a batch [B, ...], over all ranks' rows where a step is shared."""
+    if ranks_here().world == 1:
+        return x.std(correction=0)
+    mean = mean_over_ranks(x.mean())
+    return mean_over_ranks((x - mean).square().mean()).sqrt()
 
 
 @torch.no_grad()

@@ -3,7 +3,7 @@
     Chen et al. 2018, "Isolating sources of disentanglement in VAEs" (arXiv:1802.04942).
 
 E_x KL(q(z|x) || p(z)) = mutual information + total correlation + dimension-wise KL (Eq. 2), with the aggregate
-posterior q(z) = mean over the data of q(z|x_n). Letters: B batch (M in the paper), D latent, N data.
+posterior q(z) = mean over the data of q(z|x_n). Letters: B batch (M in the paper), b of it, D latent, N data.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Estimator = Literal["mws", "mss", "exact"]
 
 
 class TotalCorrelationTerms(NamedTuple):
-    """The three parts in nats per image, [B] each; their sum is log q(z|x) - log p(z)."""
+    """The three parts in nats per image, [b] each; their sum is log q(z|x) - log p(z)."""
 
     mutual_information: Tensor
     total_correlation: Tensor
@@ -28,7 +28,7 @@ class TotalCorrelationTerms(NamedTuple):
 
 
 def total_correlation_terms(
-    z: Tensor, mu: Tensor, logvar: Tensor, n_data: int, estimator: Estimator
+    z: Tensor, mu: Tensor, logvar: Tensor, n_data: int, estimator: Estimator, *, first: int = 0
 ) -> TotalCorrelationTerms:
     """One-sample estimates of the three parts of the KL to a standard normal; Chen et al. 2018, Eq. 2.
 
@@ -42,33 +42,36 @@ def total_correlation_terms(
     * "mss", minibatch-stratified sampling (appendix C.2): unbiased for q(z), not for its log.
 
     Args:
-        z: one latent for each image, drawn from its posterior, [B, D].
+        z: one latent for each of b images of the batch, drawn from its posterior, [b, D].
         mu, logvar: of the posteriors, [B, D].
         n_data: size N of the data set that the batch is from.
         estimator: how q(z) is estimated.
+        first: which image of the batch is the first of the b.
 
     Raises:
         ValueError: "exact" with a batch that is not the data; "mss" with a batch of one.
     """
-    # log q(z_i[d] | x_j), all pairs [B, B, D]: i draws, j conditions.
+    # log q(z_i[d] | x_j), all pairs [b, B, D]: i draws, j conditions.
     log_q_pairs = log_diagonal_gaussian_per_dimension(z.unsqueeze(1), mu, logvar)
-    log_weights = _log_weights(len(z), n_data, estimator, log_q_pairs)
+    log_weights = _log_weights(len(mu), n_data, estimator, log_q_pairs, first)
     log_q_z = torch.logsumexp(log_weights + log_q_pairs.sum(dim=2), dim=1)
     log_prod_q = torch.logsumexp(log_weights.unsqueeze(2) + log_q_pairs, dim=1).sum(dim=1)
-    log_q_given_x = log_diagonal_gaussian(z, mu, logvar)
+    own = slice(first, first + len(z))
+    log_q_given_x = log_diagonal_gaussian(z, mu[own], logvar[own])
     log_p = log_diagonal_gaussian(z, torch.zeros_like(z), torch.zeros_like(z))
     return TotalCorrelationTerms(log_q_given_x - log_q_z, log_q_z - log_prod_q, log_prod_q - log_p)
 
 
-def _log_weights(b: int, n: int, estimator: Estimator, like: Tensor) -> Tensor:
-    """Log of the weight of q(z_i | x_j) in the estimate of q(z_i), [B, B]."""
+def _log_weights(b: int, n: int, estimator: Estimator, like: Tensor, first: int) -> Tensor:
+    """Log of the weight of q(z_i | x_j) in the estimate of q(z_i), [b, B], where image i is number i + first."""
+    shape = like.shape[:2]
     match estimator:
         case "exact":
             if b != n:
                 raise ValueError(f"estimator=exact needs the whole data set: n_data (={n}) is not the batch (={b})")
-            return like.new_full((b, b), -math.log(n))
+            return like.new_full(shape, -math.log(n))
         case "mws":
-            return like.new_full((b, b), -math.log(n * b))  # Eq. 3: 1 / (N M)
+            return like.new_full(shape, -math.log(n * b))  # Eq. 3: 1 / (N M)
         case "mss":
             # The image that z came from has its true weight 1 / N, on the diagonal (the authors' code has it in the
             # first column). The paper gives all but one of the others 1 / (B - 1) and that one what is left; here they
@@ -76,4 +79,6 @@ def _log_weights(b: int, n: int, estimator: Estimator, like: Tensor) -> Tensor:
             if b == 1 and n > 1:
                 raise ValueError("estimator=mss compares a latent with other images: it needs a batch of at least 2")
             others = (1 - 1 / n) / max(b - 1, 1)
-            return like.new_full((b, b), others).fill_diagonal_(1 / n).log()
+            weights = like.new_full(shape, others)
+            weights.diagonal(first).fill_(1 / n)
+            return weights.log()

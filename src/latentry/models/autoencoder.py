@@ -17,6 +17,7 @@ from latentry.models.likelihood import Likelihood
 from latentry.models.optimise import build_optimiser, descend
 from latentry.models.sampler import Samplers
 from latentry.nn import use_rng
+from latentry.ranks import normal, uniform
 from latentry.settings.models import AutoencoderSettings
 from latentry.settings.specs import ConditionSpec, ImageSpec, LatentSpec
 from latentry.settings.training import TrainingSettings
@@ -102,8 +103,8 @@ class AutoencoderMethod:
 def corrupt(x: Tensor, noise: float, masking: float, rng: torch.Generator) -> Tensor:
     """Add Gaussian noise and blank pixels to 0, x in [-1, 1], [B, C, H, W]; Vincent et al. 2008, section 2.3."""
     if noise:
-        x = x + noise * torch.randn(x.shape, generator=rng, device=x.device)
+        x = x + noise * normal(x.shape, rng)
     if masking:
-        kept = torch.rand((len(x), 1, *x.shape[2:]), generator=rng, device=x.device) >= masking
+        kept = uniform((len(x), 1, *x.shape[2:]), rng) >= masking
         x = x * kept
     return x

@@ -36,6 +36,7 @@ from latentry.models.optimise import along_cosine, build_optimiser, descend
 from latentry.models.sampler import Samplers
 from latentry.nn import follow_spectra, use_rng
 from latentry.nn.augment import AdaptiveProbability, augment
+from latentry.ranks import in_parts, normal, uniform
 from latentry.settings.config import Config
 from latentry.settings.gan import GANSettings
 from latentry.settings.specs import ConditionSpec, ImageSpec, LatentSpec
@@ -75,7 +76,7 @@ class GAN(nn.Module):
 
     def own_prior(self, n: int, *, rng: torch.Generator, condition: Tensor | None = None) -> Tensor:
         """Latents [n, D], standard normal whatever the condition."""
-        return torch.randn((n, *self.latent.shape), generator=rng, device=rng.device)
+        return normal((n, *self.latent.shape), rng)
 
     def decode(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
         """Pictures in [-1, 1], [B, C, H, W], of latents [B, D] under conditions [B, K]."""
@@ -195,7 +196,8 @@ class GANMethod:
             case "dragan":
                 penalty = _in_float32(lambda: dragan_penalty(critic, real, rng=rng), both)
         if self.together:
-            return (*_halves(self.critic(both, twice)), penalty)
+            with in_parts(2):
+                return (*_halves(self.critic(both, twice)), penalty)
         return self.critic(real, condition), self.critic(fake, condition), penalty
 
     def _judge_with_slope(self, both: Tensor, twice: Tensor | None) -> tuple[Judgement, Judgement, Tensor]:
@@ -207,7 +209,8 @@ class GANMethod:
             guesses.append(judged.guess)
             return judged.score
 
-        score, gradient = _in_float32(lambda: score_and_gradient(critic, both), both)
+        with in_parts(2):
+            score, gradient = _in_float32(lambda: score_and_gradient(critic, both), both)
         on_real, on_fake = zero_centred(gradient).chunk(2)
         penalty = {"r1": on_real, "r2": on_fake, "r1-r2": on_real + on_fake}[self.game.constraint]
         return (*_halves(Judgement(score, guesses[0])), penalty)
@@ -229,7 +232,7 @@ class GANMethod:
         target_real = torch.full_like(score, 1 - game.smoothing)
         target_fake = torch.full_like(score, game.smoothing if game.smooth_both else 0.0)
         if game.label_noise:
-            flip_real, flip_fake = torch.rand((2, len(score)), generator=rng, device=score.device) < game.label_noise
+            flip_real, flip_fake = uniform((2, len(score)), rng, rows=1) < game.label_noise
             swapped = torch.where(flip_real, target_fake, target_real), torch.where(flip_fake, target_real, target_fake)
             return swapped
         return target_real, target_fake

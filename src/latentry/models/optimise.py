@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from latentry.models.gradients import gradients_averaged
 from latentry.settings.training import TrainingSettings
 
 Weights = Iterable[nn.Parameter] | list[dict[str, Any]]
@@ -36,10 +37,14 @@ def build_optimiser(weights: Weights, training: TrainingSettings) -> torch.optim
 
 
 def descend(optimiser: torch.optim.Optimizer, loss: Tensor, clip: float | None) -> None:
-    """Move the optimiser's weights, and no others, down the gradient of `loss`, clipped to norm `clip` if given."""
+    """Move the optimiser's weights, and no others, down the gradient of `loss`, clipped to norm `clip` if given.
+
+    Where several ranks share a step, down the mean of their gradients.
+    """
     optimiser.zero_grad(set_to_none=True)
     weights = [weight for group in optimiser.param_groups for weight in group["params"]]
-    loss.backward(inputs=weights)
+    with gradients_averaged(weights):
+        loss.backward(inputs=weights)
     if clip is not None:
         torch.nn.utils.clip_grad_norm_(weights, clip)
     optimiser.step()

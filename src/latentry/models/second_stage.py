@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from latentry.losses import importance_weighted_bound
 from latentry.models.contract import Batch
-from latentry.models.vae import VAE, VAEMethod, log_weights, normal
+from latentry.models.vae import VAE, VAEMethod, log_weights
 from latentry.nn import build_decoder, build_encoder
+from latentry.ranks import normal
 from latentry.settings.models import VAESettings
 from latentry.settings.network import NetworkSettings
 from latentry.settings.specs import ConditionSpec, ImageSpec

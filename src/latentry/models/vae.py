@@ -36,6 +36,7 @@ from latentry.models.likelihood import Likelihood
 from latentry.models.optimise import build_optimiser, descend
 from latentry.models.sampler import Samplers
 from latentry.nn import use_rng
+from latentry.ranks import alone, gather_rows, in_parts, normal, own_indices
 from latentry.settings.models import VAESettings
 from latentry.settings.specs import ConditionSpec, ImageSpec, LatentSpec
 from latentry.settings.training import TrainingSettings
@@ -138,7 +139,9 @@ class VAE(nn.Module):
         if self.vampprior is None:
             zero = torch.zeros((), device=z.device)
             return log_diagonal_gaussian(z, zero, zero)
-        return log_vampprior(z, *self.posterior(self.vampprior()))
+        with alone():  # every rank has all pseudo-inputs
+            components = self.posterior(self.vampprior())
+        return log_vampprior(z, *components)
 
 
 class VAEMethod:
@@ -212,7 +215,9 @@ class VAEMethod:
     ) -> tuple[Tensor, dict[str, Tensor]]:
         z = q.sample(rng)
         reconstruction = vae.likelihood.negative_log(vae.decoder_output(z, batch.condition), batch.x)
-        parts = total_correlation_terms(z, q.mu, q.logvar, self.n_data, self.settings.tc_estimator)
+        among = gather_rows(q.mu), gather_rows(q.logvar)  # of the whole batch, where ranks share it
+        first, _ = own_indices(len(z))
+        parts = total_correlation_terms(z, *among, self.n_data, self.settings.tc_estimator, first=first)
         kl, per_dimension = kl_to_prior(vae, q, z)
         # Chen et al. 2018, Eq. 4 with alpha = gamma = 1.
         loss = reconstruction + parts.mutual_information + beta * parts.total_correlation + parts.dimension_wise_kl
@@ -222,9 +227,10 @@ class VAEMethod:
 def log_weights(vae: VAE, batch: Batch, q: Posterior, k: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
     """Log p(x, z) - log q(z | x) for k latents a picture, [k, B], and the mean reconstruction term [B]."""
     mu, logvar = (part.expand(k, *part.shape) for part in q)
-    z = mu + torch.exp(0.5 * logvar) * normal(mu.shape, rng)  # [k, B, D]
+    z = mu + torch.exp(0.5 * logvar) * normal(mu.shape, rng, rows=1)  # [k, B, D]
     told = None if batch.condition is None else batch.condition.repeat(k, 1)
-    output = vae.decoder_output(z.flatten(0, 1), told)
+    with in_parts(k):
+        output = vae.decoder_output(z.flatten(0, 1), told)
     negative_log_p_x = vae.likelihood.negative_log(output, batch.x.repeat(k, 1, 1, 1)).view(k, len(batch.x))
     log_w = vae.log_prior(z) - negative_log_p_x - log_diagonal_gaussian(z, mu, logvar)
     return log_w, negative_log_p_x.mean(dim=0)
@@ -239,11 +245,6 @@ def kl_to_prior(vae: VAE, q: Posterior, z: Tensor) -> tuple[Tensor, Tensor | Non
         return log_diagonal_gaussian(z, q.mu, q.logvar) - vae.log_prior(z), None
     per_dimension = kl_standard_normal_per_dimension(q.mu, q.logvar)
     return per_dimension.sum(dim=1), per_dimension
-
-
-def normal(shape: tuple[int, ...] | torch.Size, rng: torch.Generator) -> Tensor:
-    """Standard normal numbers on the generator's device."""
-    return torch.randn(shape, generator=rng, device=rng.device)
 
 
 def _terms(reconstruction: Tensor, kl: Tensor, per_dimension: Tensor | None) -> dict[str, Tensor]:

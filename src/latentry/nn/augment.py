@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from latentry.errors import InputError, unknown_name
+from latentry.ranks import ranks_here, sum_over_ranks, uniform
 
 POLICIES = ("colour", "translation", "cutout", "flip", "rotation")
 _MOVES = ("translation", "flip", "rotation")
@@ -60,7 +61,7 @@ def augment(x: Tensor, policies: tuple[str, ...], p: Tensor | float, rng: torch.
 
 def _draw(x: Tensor, n: int, p: Tensor | float, rng: torch.Generator) -> tuple[Tensor, Tensor]:
     """Which pictures are changed, bool [B], and n uniform numbers from [0, 1) for each, float32 [n, B]."""
-    numbers = torch.rand(n + 1, len(x), generator=rng, device=x.device)
+    numbers = uniform((n + 1, len(x)), rng, rows=1)
     return numbers[0] < p, numbers[1:]
 
 
@@ -172,8 +173,8 @@ class AdaptiveProbability(nn.Module):
     @torch.no_grad()
     def update(self, score_real: Tensor) -> None:
         """Take the critic's scores of real pictures, one a picture, [B], and change p where it is time."""
-        self.sign_sum += score_real.sign().sum()
-        self.n += score_real.numel()
+        self.sign_sum += sum_over_ranks(score_real.sign().sum())
+        self.n += score_real.numel() * ranks_here().world
         self.calls += 1
         due = self.calls == self.every  # decided on the device: asking for it would wait for the step
         step = (self.sign_sum / self.n - self.target).sign() * (self.n / self.speed_images)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
+from latentry.ranks import uniform
 from latentry.settings.network import Activation
 
 LINEAR_GAIN = 1.0  # for a layer that reads numbers of variance one, without an activation before it
@@ -138,7 +139,7 @@ class Dropout(nn.Module):
         """The same shape."""
         if not self.training:
             return x
-        kept = torch.rand(x.shape, generator=self.rng, device=x.device) >= self.share
+        kept = uniform(x.shape, self.rng, device=x.device) >= self.share
         return x * kept / (1 - self.share)
 
 

@@ -15,6 +15,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from latentry.ranks import own_indices, ranks_here, sum_over_ranks
+
 _NO_WEIGHT = 1e-6  # of a code's average where it has not been chosen for long
 
 
@@ -82,7 +84,7 @@ class Quantiser(nn.Module):
     def start(self, z: Tensor, rng: torch.Generator) -> None:
         """Begin with codes that are encoder outputs, drawn from vectors [B, D, h, w]."""
         rows = _rows(z)
-        self.codebook.copy_(rows[torch.randint(len(rows), (len(self.codebook),), generator=rng, device=rng.device)])
+        self.codebook.copy_(_drawn(rows, len(self.codebook), rng))
 
     @torch.no_grad()
     def follow(self, z: Tensor, tokens: Tensor, decay: float) -> None:
@@ -97,13 +99,13 @@ class Quantiser(nn.Module):
             decay: gamma of the average.
         """
         rows, flat, (k, _) = _rows(z), tokens.flatten(), self.codebook.shape
-        count = torch.bincount(flat, minlength=k)
+        count = sum_over_ranks(torch.bincount(flat, minlength=k))
         n = count.to(self.use.dtype)
-        self.seen += len(z)
+        self.seen += len(z) * ranks_here().world
         self.chosen_at.copy_(torch.where(count > 0, self.seen, self.chosen_at))
         self.use.mul_(decay).add_(n, alpha=1 - decay).clamp_(min=_NO_WEIGHT)
         if not self.learned:
-            total = torch.zeros_like(self.codebook).index_add_(0, flat, rows)
+            total = sum_over_ranks(torch.zeros_like(self.codebook).index_add_(0, flat, rows))
             self.codebook.add_((1 - decay) * (total - n[:, None] * self.codebook) / self.use[:, None])
 
     @torch.no_grad()
@@ -119,7 +121,7 @@ class Quantiser(nn.Module):
         per_picture = len(rows) / len(z) / k  # how often an evenly used code is chosen
         waited = (self.seen - torch.maximum(self.chosen_at, self.revived_at)) * per_picture
         dead = waited > patience
-        drawn = rows[torch.randint(len(rows), (k,), generator=rng, device=rng.device)]
+        drawn = _drawn(rows, k, rng)
         self.codebook.copy_(torch.where(dead[:, None], drawn, self.codebook))
         self.use.masked_fill_(dead, _NO_WEIGHT)
         self.revived_at.copy_(torch.where(dead, self.seen, self.revived_at))
@@ -127,6 +129,15 @@ class Quantiser(nn.Module):
     def usage(self, n_images: int) -> Tensor:
         """The share of the codes that the last `n_images` pictures were quantised to, a scalar."""
         return (self.chosen_at > (self.seen - n_images).clamp(min=0)).float().mean()
+
+
+def _drawn(rows: Tensor, n: int, rng: torch.Generator) -> Tensor:
+    """Some vectors [n, D] among [N, D], over all ranks' rows where a step is shared."""
+    which = torch.randint(len(rows) * ranks_here().world, (n,), generator=rng, device=rng.device)
+    start, end = own_indices(len(rows))
+    is_own = (which >= start) & (which < end)
+    # Each rank puts in those that it has; the sum with the others' zeros is exact.
+    return sum_over_ranks(torch.where(is_own[:, None], rows[(which - start) * is_own], 0.0))
 
 
 def _rows(z: Tensor) -> Tensor:

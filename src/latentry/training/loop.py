@@ -15,6 +15,8 @@ from latentry.data import to_stored
 from latentry.files import read_json
 from latentry.losses import active_units
 from latentry.models.contract import Method
+from latentry.nn.batch_norm import share_batch_statistics
+from latentry.ranks import Ranks, together
 from latentry.settings.config import Config
 from latentry.settings.training import parse_count
 from latentry.training.budget import Budget
@@ -32,6 +34,7 @@ from latentry.training.doctor import Case, Meter, diagnose, forget_failure, reco
 from latentry.training.ema import EMA, ema_decay
 from latentry.training.interrupt import StopRequest
 from latentry.training.observer import Observer, Pace, Pictures
+from latentry.training.ranks import largest, on_first, spread_from_first
 from latentry.training.rng import rng_for
 from latentry.training.run import Run
 from latentry.training.schedule import set_pace
@@ -60,7 +63,11 @@ class Position:
 
 @dataclass
 class Loop:
-    """Trains one method in one run folder."""
+    """Trains one method in one run folder.
+
+    Where several ranks train together, each has a loop: all make the steps, and only the first one looks at the clock,
+    scores, and writes, while the others wait for it.
+    """
 
     run: Run
     config: Config
@@ -69,46 +76,57 @@ class Loop:
     held_out: PictureStream
     budget: Budget
     observers: list[Observer]
+    ranks: Ranks = field(default_factory=Ranks)
     at: Position = field(default_factory=Position)
 
     def __post_init__(self) -> None:
         """Prepare what the settings ask for."""
         self.training = self.config.training
+        if self.ranks.world > 1:
+            share_batch_statistics(self.method.module)
+        spread_from_first(self.method.module, self.ranks)
         self.ema = EMA(self.method.model)
-        self._sums = TermSums()
+        self._sums = TermSums(self.ranks)
         self._n_shown = N_POINTS_SHOWN if self.train.points else N_SHOWN
         self._meter = Meter(self.config, self.method, self.train, self.held_out)
         self._saved_at = time.monotonic()
 
     def resume(self, checkpoint: Path) -> None:
         """Go back to the state of a checkpoint, and the log with it."""
-        tensors, state = load_checkpoint(checkpoint)
+        tensors, state = on_first(self.ranks, lambda: load_checkpoint(checkpoint))
         restore_module("model", self.method.module, tensors)
         restore_module("ema", self.ema.module, tensors)
         restore_optimisers(self.method.optimisers, tensors)
         self.at = Position(**{name: state[name] for name in ("step", "images", "seconds")})
         self.at.tick = self._ticks_over()  # counted anew: another budget has other ticks
-        self.run.rewind_log(self.at.images)
+        if self.ranks.first:
+            self.run.rewind_log(self.at.images)
 
     def __call__(self, stop: StopRequest) -> bool:
         """Train to the end of the budget; False if a signal asked to stop before, in which case the state is saved."""
-        self._begin_doctor()
+        if self.ranks.first:
+            self._begin_doctor()
         start, before = time.monotonic(), self.at.seconds
         refreshed = tick_began = start
         images_at_tick = self.at.images
+        (asked,) = largest(self.ranks, stop.signal or 0)
         while (progress := self.budget.progress(self.at.images, self.at.seconds)) < 1:
-            if stop.signal is not None:
+            if asked:
+                stop.signal = int(asked)
                 self._check_finite()
                 self.save(score=None)
                 return False
             self._step(progress)
             now = time.monotonic()
-            self.at.seconds = before + now - start
+            seconds, due = 0.0, 0.0
+            if self.ranks.first:
+                seconds, due = before + now - start, float(now - self._saved_at > _SAFETY_SECONDS)
+            self.at.seconds, due, asked = largest(self.ranks, seconds, due, stop.signal or 0)
             rate = (self.at.images - images_at_tick) / (now - tick_began)
             if now - refreshed > _REFRESH_SECONDS:
                 refreshed = now
                 self._tell_pace(rate)
-            if now - self._saved_at > _SAFETY_SECONDS:
+            if due:
                 self._check_finite()
                 self.save(score=None)
             if self._tick_is_due():
@@ -117,8 +135,10 @@ class Loop:
                 images_at_tick, tick_began = self.at.images, time.monotonic()
         return True
 
-    def save(self, score: float | None) -> Path:
+    def save(self, score: float | None) -> None:
         """Write a checkpoint; one with a score (smaller is better) may become the best one."""
+        if not self.ranks.first:
+            return
         self._follow_without_average()
         tensors = {
             **module_tensors("model", self.method.module),
@@ -126,19 +146,19 @@ class Loop:
             **optimiser_tensors(self.method.optimisers),
         }
         state = {**vars(self.at), "score": score}
-        path = save_checkpoint(self.run.checkpoints, tensors, state)
+        save_checkpoint(self.run.checkpoints, tensors, state)
         prune(self.run.checkpoints, self.training.keep)
         self._saved_at = time.monotonic()
-        return path
 
     def _step(self, progress: float) -> None:
         settings, at = self.training, self.at
         device = self.train.device
         set_pace(self.method.optimisers, settings, progress)
         pictures = settings.batch * self.method.batches
-        batch = self.train.step(at.step, pictures, settings.seed)
+        batch = self.train.step(at.step, settings.batch, settings.seed, parts=self.method.batches, ranks=self.ranks)
         rng = rng_for(settings.seed, "step", at.step, 0, device=device)
-        with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
+        in_bfloat16 = settings.precision == "bfloat16"
+        with torch.autocast(device.type, torch.bfloat16, enabled=in_bfloat16), together(self.ranks):
             self._sums.add(self.method.step(batch, rng, progress))
         at.step += 1
         at.images += pictures
@@ -164,6 +184,9 @@ class Loop:
     @torch.no_grad()
     def _tick(self, rate: float) -> None:
         self._check_finite()
+        trained = self._sums.take()
+        if not self.ranks.first:
+            return
         self._follow_without_average()
         scored = self._score_held_out()
         held_out = _means(scored)
@@ -174,7 +197,7 @@ class Loop:
             "seconds": round(self.at.seconds, 3),
             "images_per_sec": round(rate, 1),
             "lr": {name: optimiser.param_groups[0]["lr"] for name, optimiser in self.method.optimisers.items()},
-            "train": self._sums.take(),
+            "train": trained,
             "held_out": held_out,
             "signals": self._meter.measure(self.ema.module, scored, last=self.at.tick >= self.training.ticks),
         }
@@ -239,9 +262,9 @@ class Loop:
             kept = list_checkpoints(self.run.checkpoints)
             last = f"the last good checkpoint is {kept[-1]}" if kept else "no checkpoint was written yet"
             module, lr = self.method.module, self.training.lr
-            record_failure(
-                self.run.path, images=self.at.images, terms=terms, module=module, lr=lr, pictures=self._meter.not_finite
-            )
+            if self.ranks.first:
+                pictures, images = self._meter.not_finite, self.at.images
+                record_failure(self.run.path, images=images, terms=terms, module=module, lr=lr, pictures=pictures)
             raise non_finite_error(terms, module, self.at.images, lr, last)
 
     def _tell_pace(self, rate: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import re
 import subprocess
@@ -110,6 +111,37 @@ def create_run(out: Path, config: Config, data_name: str, report: dict[str, Any]
     return run
 
 
+def find_own_run(out: Path, config: Config) -> Run | None:
+    """The run of `config` in `out` that this very torchrun job made before its workers were started again, if any.
+
+    A job that is told to, torchrun starts again when a process has died; a scheduler may do so with the whole job, and
+    --rdzv-id then says that it is the same. A run that such a job had finished is not begun again either, but a
+    scheduler's second job of that name begins a new one.
+    """
+    name = elastic_id()
+    if name is None:
+        return None
+    for file in sorted(out.glob("*/environment.json"), reverse=True):
+        run = Run(file.parent)
+        if not run.config_file.is_file() or not run.data_file.is_file():
+            continue  # killed while it was made
+        if read_json(file).get("torchelastic") == name and run.read_config() == config:
+            return run if was_restarted() or not run.model.is_dir() else None
+    return None
+
+
+def elastic_id() -> str | None:
+    """What torchrun calls this job, through all its restarts; None where it did not start the process."""
+    name = os.environ.get("TORCHELASTIC_RUN_ID")
+    # Without --rdzv-id every job has the name "none"; the process that starts the workers again is always the same.
+    return f"{platform.node()}-{os.getppid()}" if name == "none" else name
+
+
+def was_restarted() -> bool:
+    """Whether torchrun had started this job's workers before."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+
+
 def open_run(path: Path) -> Run:
     """The run in a folder.
 
@@ -139,6 +171,7 @@ def environment(command: list[str]) -> dict[str, Any]:
         "cuda": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
         "mps": torch.backends.mps.is_available(),
         "command": command,
+        "torchelastic": elastic_id(),
         "git": _git_state(),
     }
 

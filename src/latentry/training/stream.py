@@ -8,7 +8,10 @@ from torch import Tensor
 
 from latentry.data import ImageSet, batch_indices, to_float
 from latentry.models.contract import Batch
+from latentry.ranks import Ranks
 from latentry.training.rng import derive_seed
+
+_ONE_RANK = Ranks()
 
 
 class PictureStream:
@@ -45,12 +48,26 @@ class PictureStream:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def step(self, step: int, batch: int, seed: int) -> Batch:
-        """The batch of training step `step`, pictures in [-1, 1], [batch, C, H, W]."""
-        taken = self.take(batch_indices(len(self), batch, seed=seed, step=step))
+    def step(self, step: int, batch: int, seed: int, *, parts: int = 1, ranks: Ranks = _ONE_RANK) -> Batch:
+        """The pictures of training step `step`, in [-1, 1], [parts * batch / world, C, H, W].
+
+        Args:
+            step: counted from 0.
+            batch: pictures in a batch of all ranks together; as many as the ranks divide.
+            seed: of the run.
+            parts: batches that the step reads, one after another.
+            ranks: which of how many processes asks; each has its own rows of every part.
+        """
+        own = batch // ranks.world
+        which = [
+            batch_indices(len(self), own, seed=seed, step=at, rank=ranks.rank, world_size=ranks.world)
+            for at in range(step * parts, (step + 1) * parts)
+        ]
+        taken = self.take(np.concatenate(which))
         if not self.flip:
             return taken
-        drawn = np.random.default_rng(derive_seed(seed, "flip", step)).random(batch) < 0.5
+        drawn = np.random.default_rng(derive_seed(seed, "flip", step)).random((parts, ranks.world, own)) < 0.5
+        drawn = drawn[:, ranks.rank].reshape(-1)
         mirrored = torch.from_numpy(drawn).to(self.device)[:, None, None, None]
         return Batch(torch.where(mirrored, taken.x.flip(3), taken.x), taken.condition)
 

@@ -6,12 +6,18 @@ import torch
 from torch import Tensor, nn
 
 from latentry.errors import InputError
+from latentry.ranks import Ranks, mean_over_ranks, together
 
 
 class TermSums:
-    """Running sums of the terms that a method returns, each a scalar or one value a latent dimension."""
+    """Running sums of the terms that a method returns, each a scalar or one value a latent dimension.
 
-    def __init__(self) -> None:
+    Args:
+        ranks: who has terms; each has those of its own rows. What is read here is for all, and all have to ask.
+    """
+
+    def __init__(self, ranks: Ranks) -> None:
+        self._ranks = ranks
         self._sums: dict[str, Tensor] = {}
         self._n = 0
 
@@ -24,14 +30,19 @@ class TermSums:
     def take(self) -> dict[str, list[float] | float]:
         """The means since the last call."""
         means: dict[str, list[float] | float] = {
-            name: (value.double() / self._n).tolist() for name, value in self._sums.items()
+            name: (value / self._n).tolist() for name, value in self._shared().items()
         }
         self._sums, self._n = {}, 0
         return means
 
     def not_finite(self) -> list[str]:
         """The names of terms whose sum is not finite."""
-        return [name for name, value in self._sums.items() if not bool(torch.isfinite(value).all())]
+        return [name for name, value in self._shared().items() if not bool(torch.isfinite(value).all())]
+
+    def _shared(self) -> dict[str, Tensor]:
+        """The means of the sums over ranks."""
+        with together(self._ranks):
+            return {name: mean_over_ranks(value.double()) for name, value in self._sums.items()}
 
 
 def non_finite_error(terms: list[str], module: nn.Module, images: int, lr: float, last: str) -> InputError:

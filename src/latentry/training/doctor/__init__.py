@@ -1,6 +1,6 @@
 """The training doctor: signals at every tick, rules that read them, and findings that say what to change."""
 
-from latentry.training.doctor.diagnose import RULES, diagnose, diagnose_run
+from latentry.training.doctor.diagnose import RULES, diagnose, diagnose_run, read_case
 from latentry.training.doctor.failure import forget_failure, read_failure, record_failure
 from latentry.training.doctor.finding import Case, Curve, Finding, Rule
 from latentry.training.doctor.signals import Meter
@@ -15,6 +15,7 @@ __all__ = [
     "diagnose",
     "diagnose_run",
     "forget_failure",
+    "read_case",
     "read_failure",
     "record_failure",
 ]

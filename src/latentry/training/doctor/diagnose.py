@@ -87,5 +87,14 @@ def diagnose_run(path: Path) -> list[Finding]:
     Raises:
         InputError: it is no run, or a file in it is damaged.
     """
+    return diagnose(read_case(path))
+
+
+def read_case(path: Path) -> Case:
+    """All that is known of a run on disk.
+
+    Raises:
+        InputError: it is no run, or a file in it is damaged.
+    """
     run = open_run(path)
-    return diagnose(Case(run.read_config(), run.read_log(), read_json(run.data_file), read_failure(path)))
+    return Case(run.read_config(), run.read_log(), read_json(run.data_file), read_failure(path))

@@ -29,6 +29,7 @@ _OVERFIT = 0.5  # r_v of Karras et al. 2020 (ADA), section 3.1, which they steer
 _TOLD_APART = 0.65  # of pairs; 0.5 for a critic that does not know its training pictures
 _N_SCORED = 20  # held-out pictures below which their mean score says little
 _OFF_UNIT = 0.6  # a mean (|g| - 1)^2: the norm is beside one by three quarters
+_FAR_OFF = 10.0  # likewise, a norm above four; a healthy critic passes through 1.7 in its first hundred steps
 _TIGHT = 1e-6  # largest difference of scores
 _LOOSE = 0.02  # of weights at the limit
 _FULL = 0.98
@@ -42,7 +43,7 @@ def critic_winning(case: Case) -> Finding | None:
         return None
     balance, losses = BALANCE[game.loss], case.recent("train", "loss_critic", n=4)
     apart = case.recent("signals", "critic", "real_above_fake", n=4)
-    if game.constraint in PENALTIES or not losses or max(losses) > _WON * balance:
+    if game.constraint in PENALTIES or case.young or not losses or max(losses) > _WON * balance:
         return None
     if (apart and min(apart) < _ALWAYS) or stands_still(case) is not None:  # the latter is the cause, and told
         return None
@@ -103,7 +104,8 @@ def penalty_out_of_band(case: Case) -> Finding | None:
     if not isinstance(game, GANSettings) or game.constraint not in ("gradient-penalty", "dragan"):
         return None
     values = case.recent("train", "penalty", n=4)
-    if not values or min(values) < _OFF_UNIT or batch_norm_under_penalty(case) is not None:  # the cause, and told
+    band = _FAR_OFF if case.young else _OFF_UNIT
+    if not values or min(values) < band or batch_norm_under_penalty(case) is not None:  # the cause, and told
         return None
     steep = values[-1] > 1
     norm = f"near {1 + math.sqrt(values[-1]):.3g}, not one" if steep else f"off one by {math.sqrt(values[-1]):.2g}"
@@ -112,7 +114,7 @@ def penalty_out_of_band(case: Case) -> Finding | None:
         f"the penalty is {values[-1]:.3g} before its factor {game.penalty:g}: the gradient's norm is {norm}",
         "The factor is too small beside the scores, or the learning rate too high for it to hold.",
         f"--penalty 10 (now {game.penalty:g})" if game.penalty < 10 else f"--lr {case.config.training.lr / 3:.1g}",
-        case.curve("penalty before its factor", "train", "penalty", below=_OFF_UNIT),
+        case.curve("penalty before its factor", "train", "penalty", below=band),
     )
 
 

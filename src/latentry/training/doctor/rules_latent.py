@@ -97,7 +97,7 @@ def overfitting(case: Case) -> Finding | None:
     if isinstance(case.config.model, GANSettings):
         return None
     held_out, train = case.values("held_out", "reconstruction"), case.values("train", "reconstruction")
-    if len(held_out) < 6 or not all(map(math.isfinite, held_out + train)):
+    if case.young or len(held_out) < 6 or not all(map(math.isfinite, held_out + train)):
         return None
     recent, least = held_out[-3:], min(held_out)
     scale = max(abs(train[-1]), 1e-9)

@@ -8,14 +8,16 @@ import statistics
 
 from latentry.settings.gan import GANSettings
 from latentry.training.doctor.finding import Case, Curve, Finding
+from latentry.training.doctor.rules_steps import stands_still
 
-_ALIKE = 0.05  # diversity beside the reals': untrained generators have 0.2 at these settings
+_ALIKE = 0.05  # diversity beside the reals': generators from DCGAN's weights start below, and leave it by step 150
 _FALLEN = 0.4  # of its highest value so far, and below ...
 _LOW = 0.5  # ... this, for a generator that had variety and lost it
-_REPEATED = 0.5  # of generated pictures that another one repeats
+_REPEATED = 0.5  # of generated pictures that another one repeats, while ...
+_COVERED = 0.5  # ... less than this share of the reals has one near: else there are few pictures, but of all kinds
 _COPIED = 0.3  # of generated pictures that are far nearer to one training picture than to any second
 _NEARER = 0.75  # of the held-out pictures' ratio of distances
-_WANDERS = 0.3  # standard deviations of the reals, from tick to tick
+_WANDERS = 0.6  # standard deviations of the reals, from tick to tick: healthy runs stay below 0.5, circles are above 1
 _RETURNS = 0.35  # net way over the length of the path
 
 
@@ -25,14 +27,14 @@ def generator_collapse(case: Case) -> Finding | None:
         return None
     diversity = case.recent("signals", "pictures", "diversity")
     repeated = case.recent("signals", "pictures", "repeated")
-    if not diversity or not repeated or case.young:
+    if not diversity or not repeated or case.young or stands_still(case) is not None:  # the cause, and told
         return None
     peak = max(case.values("signals", "pictures", "diversity"))
     alike = max(diversity) < _ALIKE
     fallen = max(diversity) < min(_LOW, _FALLEN * peak)
-    if not (alike or fallen or min(repeated) > _REPEATED):
-        return None
     coverage = case.last("signals", "pictures", "coverage")
+    if not (alike or fallen or (min(repeated) > _REPEATED and coverage < _COVERED)):
+        return None
     return Finding(
         "generator collapse",
         f"generated pictures differ {diversity[-1]:.0%} as much as real ones (highest {peak:.0%}), {repeated[-1]:.0%} "
@@ -48,7 +50,7 @@ def oscillation(case: Case) -> Finding | None:
     if not isinstance(case.config.model, GANSettings):
         return None
     places = case.values("signals", "pictures", "place")
-    if len(places) < 10:
+    if len(places) < 10 or case.young:
         return None
     at = [record["images"] for record in case.log][-len(places) :]
     later, at = places[len(places) // 2 :], at[len(places) // 2 :]

@@ -12,6 +12,7 @@ from latentry.training.doctor.finding import Case, Curve, Finding
 # recipe stay between 1e-4 and 0.03; DCGAN at 250 times its rate begins at 0.13 and is at 0.05 a quarter in.
 _LONG_STEP = 0.045
 _STILL_STEP = 1e-5
+_FILLED = 100  # steps until RMSprop's average of squares, at 0.99, has left nought: before, its steps are too long
 _LAYERS = 3  # fewer weight matrices than this have no middle one, and a zero first weight moves by all of its size
 _JUMP = 10.0  # times its last value: a VAE at 50 times its rate begins 39 times as high, healthy ones at most 4
 _UNSEEN = 0.05  # of the pictures' variance: reconstructions that explain less are one and the same picture
@@ -22,7 +23,8 @@ _EXPLODED = 20.0  # root mean square of a layer's gradient of a loss of a GAN; h
 def learning_rate_too_high(case: Case) -> Finding | None:
     """Steps as long as the weights, or a loss that was thrown off at the start and never came back."""
     lr, steps, game = case.config.training.lr, _steps(case), case.config.model
-    for network, values in steps.items():
+    for network, curve in steps.items():
+        values = list(curve.values())
         if network == "critic" and isinstance(game, GANSettings) and game.constraint == "clip":
             continue  # clipping keeps the weights small, so any step is long beside them
         if len(values) >= 3 and (long := statistics.median(values[: max(3, len(values) // 3)])) > _LONG_STEP:
@@ -33,7 +35,7 @@ def learning_rate_too_high(case: Case) -> Finding | None:
                 f"one step moves the weights of the {network} by {long:.1%} of their size, in the middle layer",
                 "Steps so long that each undoes what the last one learnt.",
                 f"{flag} {now / 10:.1g} (now {now:g})",
-                _curve(f"step of the {network} over its weights", case, values, _LONG_STEP),
+                _curve(f"step of the {network} over its weights", curve, _LONG_STEP),
             )
     losses, seen = case.values("train", "loss"), case.recent("signals", "explained")
     if len(losses) < 3 or not seen or max(seen) > _UNSEEN or not _uses_latent(case):
@@ -53,7 +55,8 @@ def learning_rate_too_high(case: Case) -> Finding | None:
 
 def stands_still(case: Case) -> Finding | None:
     """A network whose weights do not move, though its gradient is there."""
-    for network, values in _steps(case).items():
+    for network, curve in _steps(case).items():
+        values = list(curve.values())
         if len(values) < 3 or max(values) > _STILL_STEP or _vanished(case, network):
             continue
         training, critic = case.config.training, case.config.critic
@@ -63,7 +66,7 @@ def stands_still(case: Case) -> Finding | None:
             f"no step moved the weights of the {network} by more than {max(values):.1g} of their size",
             f"A learning rate of {now:g} is far too small for it.",
             f"{'--critic-lr' if network == 'critic' else '--lr'} 0.0002",
-            _curve(f"step of the {network} over its weights", case, values, None),
+            _curve(f"step of the {network} over its weights", curve, None),
         )
     return None
 
@@ -98,7 +101,11 @@ def exploding_gradients(case: Case) -> Finding | None:
                 f"the gradient of {layer} is {sizes[layer]:,.0f}, root mean square, and was {largest[0]:.2g} at first",
                 "Nothing keeps the critic's slope, or a step is too long.",
                 "--constraint gradient-penalty --penalty 10, or --clip 1",
-                _curve(f"largest gradient in the {network}", case, largest, _EXPLODED),
+                _curve(
+                    f"largest gradient in the {network}",
+                    {record["images"]: value for record, value in zip(case.log, largest, strict=False)},
+                    _EXPLODED,
+                ),
             )
     return None
 
@@ -133,24 +140,26 @@ def _vanished(case: Case, network: str) -> bool:
     return len(newest) == 3 and all(statistics.median(sizes.values()) < _ADAM_EPS for sizes in newest)
 
 
-def _steps(case: Case) -> dict[str, list[float]]:
-    """For each network, the median over its layers of how far a step moves a weight, at each tick of the first half.
+def _steps(case: Case) -> dict[str, dict[int, float]]:
+    """For each network, by images seen in the first half, the median over its layers of how far a step moves a weight.
 
     Later the schedule has brought the learning rate down, and short steps say nothing.
     """
-    half = max(3, case.config.training.ticks // 2)
-    found: dict[str, list[float]] = {}
-    for ratios in case.values("signals", "update")[:half]:
+    training = case.config.training
+    filled = _FILLED if training.optimiser == "rmsprop" else 0
+    found: dict[str, dict[int, float]] = {}
+    for record in case.log[: max(3, training.ticks // 2)]:
+        if record.get("step", filled) < filled:
+            continue
         networks: dict[str, list[float]] = {}
-        for layer, ratio in ratios.items():
+        for layer, ratio in ((record.get("signals") or {}).get("update") or {}).items():
             if math.isfinite(ratio):
                 networks.setdefault(layer.partition(".")[0], []).append(ratio)
         for network, values in networks.items():
             if len(values) >= _LAYERS:
-                found.setdefault(network, []).append(statistics.median(values))
+                found.setdefault(network, {})[record["images"]] = statistics.median(values)
     return found
 
 
-def _curve(name: str, case: Case, values: list[float], below: float | None) -> Curve:
-    at = tuple(record["images"] for record in case.log[: len(values)])
-    return Curve(name, at, tuple(values[: len(at)]), (None, below))
+def _curve(name: str, values: dict[int, float], below: float | None) -> Curve:
+    return Curve(name, tuple(values), tuple(values.values()), (None, below))

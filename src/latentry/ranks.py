@@ -1,0 +1,164 @@
+"""Several processes that train one model: whose are which rows of a batch, and what they tell one another.
+
+In a step every process, or rank, has some rows of the batch. It draws the random numbers of the whole batch, from a
+source that is the same for all, and keeps those of its own rows; what is a statement about the batch is summed over
+all. So the ranks together do what one rank does with all rows, but for the order of sums. Losses are means over a
+rank's own rows, and gradients are averaged over ranks (models/gradients.py).
+
+Only what runs inside `together` is shared. Elsewhere (scoring, sampling, fitting), and with one rank, every function
+here is the plain one. Letters: W ranks, b rows of one rank, B = W b rows of all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch import distributed as dist
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Which of how many processes this one is."""
+
+    rank: int = 0
+    world: int = 1
+    local: int = 0  # among the processes on this machine
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that decides and writes."""
+        return self.rank == 0
+
+
+class _Work(NamedTuple):
+    ranks: Ranks
+    parts: int  # whole batches that stand one after another in a tensor's rows
+
+
+_ONE_RANK = _Work(Ranks(), 1)
+_work: ContextVar[_Work] = ContextVar("latentry_ranks", default=_ONE_RANK)
+
+
+@contextmanager
+def together(ranks: Ranks) -> Iterator[None]:
+    """Inside, rows are those of one rank among several: every rank has to be there, and to do the same."""
+    token = _work.set(_Work(ranks, 1))
+    try:
+        yield
+    finally:
+        _work.reset(token)
+
+
+@contextmanager
+def in_parts(n: int) -> Iterator[None]:
+    """Inside, rows are n batches one after another, real and then generated pictures, say."""
+    token = _work.set(_Work(_work.get().ranks, n))
+    try:
+        yield
+    finally:
+        _work.reset(token)
+
+
+def alone() -> Any:
+    """Inside, every rank works on the same rows, each for itself."""
+    return together(Ranks())
+
+
+def ranks_here() -> Ranks:
+    """The ranks that share what is computed here; one, but inside `together`."""
+    return _work.get().ranks
+
+
+def normal(shape: Sequence[int], rng: torch.Generator, *, rows: int = 0) -> Tensor:
+    """Standard normal numbers on the generator's device.
+
+    Args:
+        shape: of this rank's part.
+        rng: the same on every rank.
+        rows: the dimension that the ranks share.
+    """
+    return _own_rows(lambda whole: torch.randn(whole, generator=rng, device=rng.device), shape, rows)
+
+
+def uniform(
+    shape: Sequence[int],
+    rng: torch.Generator | None,
+    *,
+    rows: int = 0,
+    device: torch.device | None = None,
+    dtype: torch.dtype | None = None,
+) -> Tensor:
+    """Uniform numbers in [0, 1); see `normal`.
+
+    Args:
+        shape: of this rank's part.
+        rng: the same on every rank; None for torch's own.
+        rows: the dimension that the ranks share.
+        device: None for the generator's.
+        dtype: None for torch's default.
+    """
+    if device is None and rng is not None:
+        device = rng.device
+    return _own_rows(lambda whole: torch.rand(whole, generator=rng, device=device, dtype=dtype), shape, rows)
+
+
+def own_indices(n: int) -> tuple[int, int]:
+    """Which rows, from and to, of the batch of all ranks are the n of this one."""
+    rank = ranks_here().rank
+    return rank * n, (rank + 1) * n
+
+
+def sum_over_ranks(x: Tensor) -> Tensor:
+    """The sum of every rank's x, any shape; differentiable, any number of times."""
+    if ranks_here().world == 1:
+        return x
+    total: Tensor = _Sum.apply(x)
+    return total
+
+
+def mean_over_ranks(x: Tensor) -> Tensor:
+    """The mean of every rank's x, any shape; differentiable, any number of times."""
+    world = ranks_here().world
+    return x if world == 1 else sum_over_ranks(x) / world
+
+
+def gather_rows(x: Tensor) -> Tensor:
+    """Every rank's rows [b, ...], in order, [B, ...]; differentiable, any number of times."""
+    ranks = ranks_here()
+    if ranks.world == 1:
+        return x
+    # A sum with zeros is exact, and its gradient is the sum over ranks, as for every collective here.
+    before, after = ranks.rank * len(x), (ranks.world - 1 - ranks.rank) * len(x)
+    return sum_over_ranks(torch.cat([x.new_zeros(before, *x.shape[1:]), x, x.new_zeros(after, *x.shape[1:])]))
+
+
+class _Sum(torch.autograd.Function):
+    """Each rank's loss reads the sum, so its gradient is the sum of what the ranks' losses say of it."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        total = x.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Any:
+        return _Sum.apply(gradient)
+
+
+def _own_rows(draw: Callable[[list[int]], Tensor], shape: Sequence[int], rows: int) -> Tensor:
+    """This rank's part of what is drawn for the batch of all."""
+    ranks, parts = _work.get()
+    whole = list(shape)
+    if ranks.world == 1:
+        return draw(whole)
+    n = whole[rows]
+    whole[rows] = n * ranks.world
+    drawn = draw(whole).unflatten(rows, (parts, ranks.world, n // parts))
+    return drawn.select(rows + 1, ranks.rank).flatten(rows, rows + 1)
