@@ -7,7 +7,7 @@ import pytest
 
 from latentry.api import plan as planning
 from latentry.api.plan import busy, choose_size, command, plan, predict, warn, worth_doubling
-from latentry.api.trial import Trial, steady_rate, tick_seconds, unread_bytes
+from latentry.api.trial import Trial, steady_rate, tick_seconds
 from latentry.errors import InputError
 from latentry.settings.recipes import RECIPES
 from latentry.training.enough import enough_images
@@ -185,8 +185,12 @@ def test_rate_and_tick_are_read_from_the_log_without_the_first_tick():
 
 
 def test_pictures_that_a_short_run_has_not_read_count_for_the_long_one():
-    assert unread_bytes(10**9, 10, 1000) == 10**9 - 1000 * 65536  # each fault brings in 64 KiB
-    assert unread_bytes(10**6, 10, 1000) == 0
+    """Each fault brings in 64 KiB of the file, until all of it is there."""
+    trial = measured(peak_bytes=10**9, images=1000, mapped_bytes=10**9, read_bytes=2**16)
+    assert trial.peak_after(500) == 10**9
+    assert trial.peak_after(2000) == 10**9 + 1000 * 2**16
+    assert trial.peak_after(10**6) == 2 * 10**9 - 1000 * 2**16
+    assert measured(peak_bytes=10**9, images=1000).peak_after(10**6) == 10**9  # in memory from the beginning
 
 
 def test_a_real_trial_measures_and_what_training_refuses_is_refused():

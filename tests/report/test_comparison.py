@@ -87,6 +87,8 @@ def test_what_speaks_against_trusting_it_is_said():
     assert lines[1] == "thief repeats training pictures (20 % (10 % to 30 %) of its samples): look at them."
     assert lines[2].startswith("Even the best is 4 times as far from real pictures as other real pictures are")
     assert lines[3].startswith("Intervals are about samples of these models; another training seed")
+    unequal = compared(contender("a", distance(0.9)), contender("b", distance(2.0), seconds=1000.0)).cautions
+    assert unequal[0] == "Trained for unequal times, 400 s (a) to 17 min (b): this ranks these runs, not their recipes."
     near = compared(contender("a", distance(0.9)), contender("b", distance(2.0))).cautions
     assert len(near) == 1  # within three times the floor
 

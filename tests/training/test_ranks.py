@@ -168,7 +168,7 @@ def test_a_signal_to_any_rank_saves_and_stops_all(tmp_path):
 def test_a_killed_rank_is_started_again_and_the_run_finished(tmp_path):
     """In the folder it had, each tick once."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--max-restarts",
-               "1", "-m", "latentry", "train", "vae", "--images", "8k", *FLAGS, "--ticks", "10", "--checkpoints", "10",
+               "3", "-m", "latentry", "train", "vae", "--images", "8k", *FLAGS, "--ticks", "10", "--checkpoints", "10",
                "--out", str(tmp_path)]  # fmt: skip
     pipes: dict[str, Any] = {"text": True, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     agent = subprocess.Popen(command, env=ENVIRONMENT, cwd=HERE, **pipes)

@@ -53,10 +53,15 @@ class Option:
         return self.images // max(1, self.trial.images_per_step)
 
     @property
+    def peak_bytes(self) -> int:
+        """The most memory that it will hold."""
+        return self.trial.peak_after(self.images)
+
+    @property
     def fits(self) -> bool:
         """Whether it fits into memory, and at least one step into the time."""
         free = self.trial.free_bytes
-        return self.trial.fits and self.images > 0 and (not free or self.trial.peak_bytes < _FULL * free)
+        return self.trial.fits and self.images > 0 and (not free or self.peak_bytes < _FULL * free)
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,10 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """A record that `json` can write."""
-        options = [{**dataclasses.asdict(each), "steps": each.steps, "fits": each.fits} for each in self.options]
+        worked_out = ("steps", "peak_bytes", "fits")
+        options = [
+            {**dataclasses.asdict(each), **{name: getattr(each, name) for name in worked_out}} for each in self.options
+        ]
         return {**dataclasses.asdict(self), "chosen": self.options.index(self.chosen), "options": options}
 
 
@@ -281,6 +289,6 @@ def _nothing_fits(option: Option, budget: str) -> str:
     if trial.fits and option.images == 0:
         aside = trial.start_sec + trial.finish_seconds(0)
         return f"budget (={budget}) is over before training begins: starting and finishing take {aside:.0f}s; give more"
-    needed = f"{trial.peak_bytes / 2**30:.1f} GiB" if trial.fits else "more memory than there is"
+    needed = f"{option.peak_bytes / 2**30:.1f} GiB" if trial.fits else "more memory than there is"
     free = f"{trial.free_bytes / 2**30:.1f} GiB are free; " if trial.fits else ""
     return f"batch (={trial.batch}) needs {needed}; {free}close other programs, or give a smaller --size or --batch"

@@ -47,7 +47,9 @@ class Trial:
         images: that it trained on.
         probe_sec: of a probe of what a conditional model is told, for each picture that it is shown; 0 without one.
         fits_samplers: whether the end fits samplers to latents.
-        peak_bytes: of the process's memory, or of the accelerator's, when a whole data set has been read.
+        peak_bytes: of the process's memory, or of the accelerator's; see `peak_after` for longer runs.
+        mapped_bytes: of pictures that lie in a memory-mapped file, and count as the process's once they are read.
+        read_bytes: of these come in when one picture is read.
         free_bytes: what was free of it before.
         n_train: training pictures.
         native_px: the shorter side that most of the pictures have in their files.
@@ -67,11 +69,18 @@ class Trial:
     probe_sec: float = 0.0
     fits_samplers: bool = False
     peak_bytes: int = 0
+    mapped_bytes: int = 0
+    read_bytes: int = 0
     free_bytes: int = 0
     n_train: int = 0
     native_px: int = 0
     device: str = "cpu"
     fits: bool = True
+
+    def peak_after(self, images: int) -> int:
+        """The most memory of a run of so many images, in bytes: it reads more of its pictures than the trial did."""
+        read, then = (min(self.mapped_bytes, n * self.read_bytes) for n in (self.images, images))
+        return self.peak_bytes + max(0, then - read)
 
     def finish_seconds(self, images: int) -> float:
         """What the end of a run of so many images takes: it fits to more latents, and shows more to its probe."""
@@ -170,9 +179,7 @@ def _measure(config: Config, seconds: float) -> dict[str, Any]:
         result = train(short, images, out=Path(folder), observers=[watch])
         log, facts = result.log, read_json(result.run.data_file)
     last, pictures = log[-1], images.images
-    peak = torch.cuda.max_memory_reserved(device) if on_cuda else peak_memory()
-    if not on_cuda and isinstance(pictures, np.memmap):
-        peak += unread_bytes(pictures.nbytes, pictures[:1].nbytes, last["images"])
+    mapped = not on_cuda and isinstance(pictures, np.memmap)
     return {
         "height": images.spec.height,
         "width": images.spec.width,
@@ -185,7 +192,9 @@ def _measure(config: Config, seconds: float) -> dict[str, Any]:
         "images": last["images"],
         "probe_sec": probe_sec,
         "fits_samplers": "sampler" in config.groups and config.sampler.sampler != "prior",
-        "peak_bytes": peak,
+        "peak_bytes": torch.cuda.max_memory_reserved(device) if on_cuda else peak_memory(),
+        "mapped_bytes": pictures.nbytes if mapped else 0,
+        "read_bytes": max(pictures[:1].nbytes, _FAULT_BYTES),
         "free_bytes": free,
         "n_train": facts["n_train"],
         "native_px": min((min(size.width, size.height) for size in images.report.sizes[:1]), default=0),
@@ -229,11 +238,6 @@ def tick_seconds(log: list[dict[str, Any]]) -> float:
     before, after = log[-2:]
     stepped = (after["images"] - before["images"]) / after["images_per_sec"]
     return max(0.0, after["seconds"] - before["seconds"] - stepped)
-
-
-def unread_bytes(total: int, row: int, n_read: int) -> int:
-    """Bytes of a memory-mapped file that a longer run will have in memory, and one that read so many rows has not."""
-    return total - min(total, n_read * max(row, _FAULT_BYTES))
 
 
 def peak_memory() -> int:

@@ -94,4 +94,4 @@ def _cells(option: Option) -> list[str]:
         return [*what, *[""] * 5, "too much"]
     numbers = [f"{trial.images_per_sec:,.0f}", f"{option.images:,}", f"{option.steps:,}"]
     share = f"{option.images / option.enough:.0%}"
-    return [*what, *numbers, share, duration(option.seconds), f"{trial.peak_bytes / 2**30:.2f} GiB"]
+    return [*what, *numbers, share, duration(option.seconds), f"{option.peak_bytes / 2**30:.2f} GiB"]

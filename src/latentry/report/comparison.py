@@ -15,6 +15,7 @@ from latentry.metrics.passport import Score
 from latentry.training.doctor import Finding
 from latentry.training.enough import SHORT
 
+_UNEQUAL = 1.5  # times as long
 _FAR = 3.0  # times the floor from which on pictures are far from real
 MEASURES = {  # beginnings of the measures that the table shows, and what it calls them
     "FID": "FID",
@@ -173,7 +174,7 @@ def table_rows(part: Group, comparison: Comparison) -> list[Row]:
         rows.append((title, (*cells, beside), (*marks, False)))
     plain = {
         "encodes your own pictures": ["yes" if each.encodes else "no" for each in who],
-        "can be asked for": [", ".join(each.asked_for[:4]) or "nothing" for each in who],
+        "can be asked for": [_few(each.asked_for) or "nothing" for each in who],
         "trained on": [f"{each.images:,} images" for each in who],
         "training time": [_time(each.seconds) for each in who],
         "speed": [f"{each.images_per_sec:,.0f} images/s" for each in who],
@@ -235,6 +236,11 @@ def _cautions(comparison: Comparison) -> list[str]:
             f"Trained too little to be judged: {_listed(short)} of the images that such a recipe takes, by a rule of "
             "thumb. This says who learns fastest, not who ends best."
         )
+    for part in comparison.groups:
+        who = sorted((comparison.named(name) for name in part.names), key=lambda each: each.seconds)
+        if who[-1].seconds > _UNEQUAL * who[0].seconds:
+            ends = " to ".join(f"{_time(each.seconds)} ({each.name})" for each in (who[0], who[-1]))
+            lines.append(f"Trained for unequal times, {ends}: this ranks these runs, not their recipes.")
     for each in comparison.contenders:
         if (copies := each.find("Copies")) is not None and any("it copies" in said for said in copies.said):
             lines.append(f"{each.name} repeats training pictures ({value_text(copies)} of its samples): look at them.")
@@ -252,6 +258,10 @@ def _cautions(comparison: Comparison) -> list[str]:
 
 def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _size(contender: Contender) -> str:

@@ -7,6 +7,8 @@ are the first rank's; what it finds, and what is refused on any rank, every rank
 from __future__ import annotations
 
 import os
+import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -24,6 +26,7 @@ T = TypeVar("T")
 # Ranks wait while the first one decodes, scores, draws and fits, which may take hours. One that dies is noticed at
 # once all the same: its connections close, and torchrun watches it.
 _PATIENCE = timedelta(days=7)
+_LATEST = timedelta(minutes=15)  # that a process may be later than another
 
 
 @contextmanager
@@ -49,7 +52,11 @@ def joined(device: str) -> Iterator[Ranks]:
             "set; start them with torchrun, or unset WORLD_SIZE"
         )
     on_cuda = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
-    dist.init_process_group("cpu:gloo,cuda:nccl" if on_cuda else "gloo", timeout=_PATIENCE)
+    rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    dist.init_process_group(
+        "cpu:gloo,cuda:nccl" if on_cuda else "gloo", store=_meet(rank, world), rank=rank, world_size=world,
+        timeout=_PATIENCE,
+    )  # fmt: skip
     try:
         yield _joined_already()
     finally:
@@ -58,6 +65,35 @@ def joined(device: str) -> Iterator[Ranks]:
 
 def _joined_already() -> Ranks:
     return Ranks(dist.get_rank(), dist.get_world_size(), int(os.environ.get("LOCAL_RANK", "0")))
+
+
+def _meet(rank: int, world: int) -> dist.Store:
+    """A store that holds nothing but what these very processes put there.
+
+    Processes that torchrun starts again find the store of those before them, with addresses at which nobody is left
+    (pytorch issue 135712); nor do they all know how often they were started. So each gives itself a new name, and the
+    first rank answers every name that it sees with the place to meet; those of the dead read no answer.
+    """
+    is_served = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"  # by torchrun itself
+    store = dist.TCPStore(
+        os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=rank == 0 and not is_served,
+        wait_for_workers=False, timeout=_LATEST,
+    )  # fmt: skip
+    place, began = uuid.uuid4().hex, time.monotonic()
+    if rank > 0:
+        name = uuid.uuid4().hex
+        store.set(f"latentry/{rank}", name)
+        place = store.get(name).decode()
+        store.add(f"{place}/arrived", 1)
+        return dist.PrefixStore(place, store)
+    while (arrived := store.add(f"{place}/arrived", 0)) < world - 1:
+        for other in range(1, world):
+            if store.check([f"latentry/{other}"]):
+                store.set(store.get(f"latentry/{other}").decode(), place)
+        if time.monotonic() - began > _LATEST.total_seconds():
+            raise InputError(f"{arrived + 1} of {world} processes came to {os.environ['MASTER_ADDR']}; start them all")
+        time.sleep(0.02)
+    return dist.PrefixStore(place, store)
 
 
 def check_batch(batch: int, packing: int, ranks: Ranks) -> None:
