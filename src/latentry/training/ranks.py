@@ -17,6 +17,7 @@ from typing import Any, TypeVar, cast
 import torch
 from torch import distributed as dist
 from torch import nn
+from torch.distributed import PrefixStore, Store, TCPStore  # type: ignore[attr-defined]
 
 from latentry.errors import InputError
 from latentry.ranks import Ranks
@@ -67,7 +68,7 @@ def _joined_already() -> Ranks:
     return Ranks(dist.get_rank(), dist.get_world_size(), int(os.environ.get("LOCAL_RANK", "0")))
 
 
-def _meet(rank: int, world: int) -> dist.Store:
+def _meet(rank: int, world: int) -> Store:
     """A store that holds nothing but what these very processes put there.
 
     Processes that torchrun starts again find the store of those before them, with addresses at which nobody is left
@@ -75,7 +76,7 @@ def _meet(rank: int, world: int) -> dist.Store:
     first rank answers every name that it sees with the place to meet; those of the dead read no answer.
     """
     is_served = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"  # by torchrun itself
-    store = dist.TCPStore(
+    store = TCPStore(
         os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=rank == 0 and not is_served,
         wait_for_workers=False, timeout=_LATEST,
     )  # fmt: skip
@@ -85,7 +86,7 @@ def _meet(rank: int, world: int) -> dist.Store:
         store.set(f"latentry/{rank}", name)
         place = store.get(name).decode()
         store.add(f"{place}/arrived", 1)
-        return dist.PrefixStore(place, store)
+        return PrefixStore(place, store)
     while (arrived := store.add(f"{place}/arrived", 0)) < world - 1:
         for other in range(1, world):
             if store.check([f"latentry/{other}"]):
@@ -93,7 +94,7 @@ def _meet(rank: int, world: int) -> dist.Store:
         if time.monotonic() - began > _LATEST.total_seconds():
             raise InputError(f"{arrived + 1} of {world} processes came to {os.environ['MASTER_ADDR']}; start them all")
         time.sleep(0.02)
-    return dist.PrefixStore(place, store)
+    return PrefixStore(place, store)
 
 
 def check_batch(batch: int, packing: int, ranks: Ranks) -> None:
