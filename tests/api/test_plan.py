@@ -149,9 +149,10 @@ def test_too_little_memory_or_time_is_refused_in_one_line(machine):
     machine(2_000, bytes_at_32=2**32)
     with pytest.raises(InputError, match=r"batch \(=8\) needs 32.0 GiB; 8.0 GiB are free; close other programs"):
         plan("vae", "somewhere", budget="10m", size=32)
-    machine(2_000)
+    tried = machine(2_000)
     with pytest.raises(InputError, match=r"budget \(=30s\) is over before training begins: starting and .* take 30s"):
         plan("vae", "somewhere", budget="30s", size=32)
+    assert [batch for _, batch in tried[-1:]] == [32]  # a smaller batch takes no less time to start
     with pytest.raises(InputError, match="budget"):
         plan("vae", "somewhere", budget="soon")
 

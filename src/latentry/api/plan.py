@@ -60,8 +60,13 @@ class Option:
     @property
     def fits(self) -> bool:
         """Whether it fits into memory, and at least one step into the time."""
+        return self.images > 0 and not self.too_big
+
+    @property
+    def too_big(self) -> bool:
+        """Whether it takes more memory than there is."""
         free = self.trial.free_bytes
-        return self.trial.fits and self.images > 0 and (not free or self.peak_bytes < _FULL * free)
+        return not self.trial.fits or (free > 0 and self.peak_bytes >= _FULL * free)
 
 
 @dataclass(frozen=True)
@@ -124,6 +129,7 @@ def plan(
     config = config.with_settings(**given, budget=budget)
     within = min(max(seconds / 100, _TRIAL_SECONDS[0]), _TRIAL_SECONDS[1])
     options: list[Option] = []
+    load = busy()
 
     def attempt(**changes: Any) -> Option:
         changed = config.with_settings(**changes)
@@ -138,7 +144,7 @@ def plan(
     best = _try_batches(config, attempt, best, "batch" in settings)
     if not best.fits:
         raise InputError(_nothing_fits(best, budget))
-    why, warnings = explain(best, options, config), warn(best, seconds, busy())
+    why, warnings = explain(best, options, config), warn(best, seconds, load)
     return Plan(config.recipe, config.data.data, seconds, tuple(options), best, why, warnings, command(config, best))
 
 
@@ -210,7 +216,7 @@ def _try_batches(config: Config, attempt: Callable[..., Option], best: Option, g
         except InputError:  # the recipe needs another one
             return None
 
-    while not best.fits and best.trial.batch > 8 and (smaller := with_batch(best.trial.batch // 2)) is not None:
+    while best.too_big and best.trial.batch > 8 and (smaller := with_batch(best.trial.batch // 2)) is not None:
         best = smaller
     while best.fits and best.steps >= 2 * _FEWEST_STEPS and (larger := with_batch(2 * best.trial.batch)) is not None:
         if not worth_doubling(best, larger):
@@ -263,9 +269,9 @@ def warn(best: Option, seconds: float, load: float) -> tuple[str, ...]:
 
 
 def busy() -> float:
-    """Processes that wanted a processor in the last quarter of an hour, for each there is; 0 where none can tell."""
+    """Processes that wanted a processor in the last minute, for each there is; 0 where none can tell."""
     try:
-        return os.getloadavg()[2] / (os.cpu_count() or 1)
+        return os.getloadavg()[0] / (os.cpu_count() or 1)
     except (AttributeError, OSError):  # Windows
         return 0.0
 
