@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from latentry.api.compare import compare
     from latentry.api.directions import find_directions
     from latentry.api.evaluate import evaluate
+    from latentry.api.explore import explore
     from latentry.api.invert import InversionSettings, fit_inversion, invert_pictures
     from latentry.api.opening import load
     from latentry.api.plan import Plan, plan
@@ -47,6 +48,7 @@ __all__ = [
     "__version__",
     "compare",
     "evaluate",
+    "explore",
     "find_directions",
     "fit_inversion",
     "inspect_images",
@@ -76,6 +78,7 @@ _HOMES = {
     "Comparison": "latentry.report.comparison",
     "evaluate": "latentry.api.evaluate",
     "Evaluation": "latentry.metrics.evaluation",
+    "explore": "latentry.api.explore",
     "find_directions": "latentry.api.directions",
     "inspect_images": "latentry.data",
     "learn_attributes": "latentry.api.attributes",

@@ -192,6 +192,7 @@ def test_clipping_is_to_hold_some_weights_and_not_all():
     assert run(0.5, 0.1) is None
     names = [found.name for found in (run(1.0, 0.1), run(0.5, 0.0), run(0.0, 80.0)) if found]
     assert names == ["clipping too tight", "clipping too tight", "clipping too loose"]
+    assert clipping(case("wgan", signals={"critic": {"at_limit": 1.0}})) is None  # with --holdout 0 nothing is scored
 
 
 def test_batch_statistics_matter_under_a_penalty_only():

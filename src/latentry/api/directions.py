@@ -48,6 +48,16 @@ def find_directions(
         InputError: an unknown way, a rank that is not there, or a first layer that is not linear.
     """
     model = model if isinstance(model, TrainedModel) else load(model)
+    vectors = look_for_directions(model, how, k=k, n=n, names=names)
+    fresh = {vector.key for vector in vectors}
+    model.keep_vectors(Vectors([*(old for old in model.vectors if old.key not in fresh), *vectors]))
+    return vectors
+
+
+def look_for_directions(
+    model: TrainedModel, how: str | None = None, *, k: int = 8, n: int = 2000, names: Mapping[int, str] | None = None
+) -> list[Vector]:
+    """What `find_directions` finds, with nothing kept; its arguments and errors."""
     how = how or ("activations" if model.network.encode is None else "principal")
     if how not in WAYS:
         raise unknown_name("way to find directions", how, WAYS)
@@ -63,10 +73,7 @@ def find_directions(
             found = activation_directions(flat, _first_layer(model, z, told), k)
         case _:
             found = weight_directions(_first_weight(model, told), k)
-    vectors = _named(found, flat, z.shape[1:], how, dict(names or {}))
-    fresh = {vector.key for vector in vectors}
-    model.keep_vectors(Vectors([*(old for old in model.vectors if old.key not in fresh), *vectors]))
-    return vectors
+    return _named(found, flat, z.shape[1:], how, dict(names or {}))
 
 
 def _named(found: Directions, z: np.ndarray, shape: tuple[int, ...], how: str, names: dict[int, str]) -> list[Vector]:

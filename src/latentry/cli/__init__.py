@@ -19,6 +19,7 @@ VERBS = {
     "edit": ("move pictures along named vectors; analogies", "latentry.cli.edit"),
     "directions": ("find what varies most, without labels", "latentry.cli.directions"),
     "morph": ("a strip or an animation from picture to picture", "latentry.cli.morph"),
+    "explore": ("play with the latent space in the browser", "latentry.cli.explore"),
     "traverse": ("what each dimension of the latent space changes", "latentry.cli.traverse"),
     "invert": ("find the latents of real pictures; is their kind known?", "latentry.cli.invert"),
     "evaluate": ("numbers with their protocol: distances, likelihood, copies", "latentry.cli.evaluate"),

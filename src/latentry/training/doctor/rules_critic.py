@@ -125,7 +125,10 @@ def clipping(case: Case) -> Finding | None:
     if not isinstance(game, GANSettings) or game.constraint != "clip" or not held:
         return None
     limit, curve = game.clip_weights, case.curve("share of weights at the limit", "signals", "critic", "at_limit")
-    gap = abs(case.recent("held_out", "score_real", n=1)[-1] - case.recent("held_out", "score_fake", n=1)[-1])
+    real, fake = (case.recent("held_out", f"score_{kind}", n=1) for kind in ("real", "fake"))
+    if not real or not fake:  # nothing is held out
+        return None
+    gap = abs(real[-1] - fake[-1])
     told = f"{held[-1]:.1%} of the critic's weights stand at the limit of {limit:g}"
     if gap < _TIGHT or min(held) > _FULL:
         return Finding(

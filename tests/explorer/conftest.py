@@ -1,0 +1,70 @@
+"""Small runs to explore, and a client that asks as the page does."""
+
+import shutil
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+import latentry
+from latentry.api.explore import open_runs
+from latentry.explorer.messages import pack
+from latentry.explorer.server import make_app
+from tests.cli.conftest import SMALL, home  # noqa: F401
+
+HERE = "http://127.0.0.1:7860"
+
+
+@pytest.fixture(scope="session")
+def runs(home):  # noqa: F811
+    """Paths by name: a VAE with graded vectors, a GAN of the same latent shape, a VAE that is told the class."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LATENTRY_CACHE", str(home / "cache"))
+        told = latentry.train("cvae", "digits", out=home / "told", images="200", second_stage_steps=0, **SMALL)
+        found = {kind: next((home / "runs").glob(f"*-{kind}-*")) for kind in ("vae", "gan")}
+        yield found | {"cvae": told.path}
+
+
+@pytest.fixture
+def unfinished(runs, tmp_path):
+    """A run as it stands while it trains: checkpoints and a log, and no model."""
+    path = shutil.copytree(runs["vae"], tmp_path / "00007-vae-data")
+    shutil.rmtree(path / "model")
+    return path
+
+
+@contextmanager
+def asking(*paths, **settings):
+    """A client of a server that shows runs."""
+    with TestClient(make_app(open_runs(paths), **settings), base_url=HERE) as client:
+        yield client
+
+
+def ask(client, verb, **question):
+    """The answer to a question that is expected to have one."""
+    reply = client.post(f"/api/{verb}", json=question)
+    assert reply.status_code == 200, reply.text
+    return reply.json()
+
+
+def refusal(client, verb, status=422, **question):
+    """The line with which a question is refused."""
+    reply = client.post(f"/api/{verb}", json=question)
+    assert reply.status_code == status, reply.text
+    line = reply.json()["detail"]
+    assert "\n" not in line
+    return line
+
+
+def pixels(reply):
+    """The pictures of a reply, uint8 [n, C, H, W]."""
+    import base64
+
+    shape = (-1, reply["channels"], reply["height"], reply["width"])
+    return np.frombuffer(b"".join(base64.b64decode(part) for part in reply["pixels"]), np.uint8).reshape(shape)
+
+
+def row(z):
+    """One latent as it travels."""
+    return pack(np.asarray(z, np.float32)[None])[0]
