@@ -18,12 +18,15 @@ HERE = "http://127.0.0.1:7860"
 
 @pytest.fixture(scope="session")
 def runs(home):  # noqa: F811
-    """Paths by name: a VAE with graded vectors, a GAN of the same latent shape, a VAE that is told the class."""
+    """Paths by name: a VAE with graded vectors, GANs of the same latent shape, a VAE that is told the class."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LATENTRY_CACHE", str(home / "cache"))
         told = latentry.train("cvae", "digits", out=home / "told", images="200", second_stage_steps=0, **SMALL)
+        critic = latentry.train(
+            "wgan-gp", home / "data", out=home / "critic", images="400", critic_hidden=(16,), augment="none", **SMALL
+        )
         found = {kind: next((home / "runs").glob(f"*-{kind}-*")) for kind in ("vae", "gan")}
-        yield found | {"cvae": told.path}
+        yield found | {"cvae": told.path, "wgan-gp": critic.path}
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ def read_live(path: Path, weights: str, *, training_data: bool) -> LiveReply:
 
 
 def list_grids(path: Path, *, training_data: bool) -> dict[str, Path]:
-    """The newest pictures in a run's `samples/` by name: real ones, if they may be shown, then drawn ones, oldest first.
+    """The newest pictures in `samples/` by name: real ones, if they may be shown, then drawn ones, oldest first.
 
     A request names one of these; nothing that a request holds becomes part of a path.
     """
