@@ -1,6 +1,10 @@
 """Small runs to explore, and a client that asks as the page does."""
 
+import contextlib
+import json
 import shutil
+import subprocess
+import sys
 from contextlib import contextmanager
 
 import numpy as np
@@ -35,6 +39,26 @@ def unfinished(runs, tmp_path):
     path = shutil.copytree(runs["vae"], tmp_path / "00007-vae-data")
     shutil.rmtree(path / "model")
     return path
+
+
+@pytest.fixture(scope="module")
+def servers(runs):
+    """The addresses of servers by the runs that they show; each is a process of its own, as for a user."""
+    with contextlib.ExitStack() as stack:
+        started = {}
+
+        def server(*kinds):
+            if kinds not in started:
+                command = [sys.executable, "-m", "latentry", "explore", *(str(runs[kind]) for kind in kinds)]
+                command += ["--port", "0", "--json", "--serve-training-data"]
+                process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+                stack.callback(process.communicate, timeout=10)
+                stack.callback(process.terminate)
+                assert process.stdout is not None
+                started[kinds] = json.loads(process.stdout.readline())["url"], process
+            return started[kinds]
+
+        yield server
 
 
 @contextmanager

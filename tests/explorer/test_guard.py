@@ -1,5 +1,6 @@
 """Who may ask: pages of other hosts may not, nor anyone without the token where one is set."""
 
+import re
 import socket
 
 import pytest
@@ -80,5 +81,9 @@ def test_a_port_that_is_taken_is_refused_in_one_line():
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(latentry.InputError, match=f"cannot listen on 127.0.0.1, port {port}: .*; try --port 0"):
+        with pytest.raises(
+            latentry.InputError, match=f"cannot listen on 127.0.0.1, port {port}: .* is free"
+        ) as refused:
             serve([], host="127.0.0.1", port=port, token=None, training_data=False, ready=lambda address: None)
+        offered = re.search(r"try --port (\d+), which is free", str(refused.value))
+        assert offered is None or port < int(offered[1]) <= port + 100

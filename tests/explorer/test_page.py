@@ -1,13 +1,11 @@
 """The page in a real browser: every control, for a VAE, a VAE that is told the class, and a WGAN-GP."""
 
 import io
-import json
 import shlex
 import shutil
-import subprocess
-import sys
 import time
 import zipfile
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,26 +26,6 @@ PATIENCE = 20.0  # seconds, of which a quiet machine takes hundredths
 
 
 @pytest.fixture(scope="module")
-def addresses(runs):
-    """The pages of servers, by the runs that they show; each is a process of its own, as for a user."""
-    servers = {}
-
-    def address(*kinds):
-        if kinds not in servers:
-            command = [sys.executable, "-m", "latentry", "explore", *(str(runs[kind]) for kind in kinds)]
-            command += ["--port", "0", "--json", "--serve-training-data"]
-            server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-            assert server.stdout is not None
-            servers[kinds] = server, json.loads(server.stdout.readline())["url"]
-        return servers[kinds][1]
-
-    yield address
-    for server, _ in servers.values():
-        server.terminate()
-        server.communicate(timeout=10)
-
-
-@pytest.fixture(scope="module")
 def browser():
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
@@ -59,7 +37,8 @@ class Reader:
     """Someone who uses the page."""
 
     def __init__(self, page):
-        self.page, self.faults = page, []
+        self.page = page
+        self.faults: list[str] = []
         page.on("pageerror", lambda error: self.faults.append(str(error)))
         page.on("console", lambda line: self.faults.append(line.text) if line.type == "error" else None)
 
@@ -106,7 +85,7 @@ def close(a, b):
 
 
 @pytest.fixture
-def reader(browser, addresses):
+def reader(browser, servers):
     """Open the page of some runs; no error may have reached the console at the end."""
     contexts = []
 
@@ -115,7 +94,7 @@ def reader(browser, addresses):
         context.grant_permissions(["clipboard-read", "clipboard-write"])
         found = Reader(context.new_page())
         contexts.append((context, found))
-        found.page.goto(addresses(*kinds))
+        found.page.goto(servers(*kinds)[0])
         found.page.wait_for_selector("#stage canvas.drawn")
         found.page.wait_for_selector("#looking", state="hidden")
         return found
@@ -230,7 +209,7 @@ def test_what_is_copied_draws_the_same_picture(reader, models, runs, kind, tmp_p
     enlarged = np.asarray(Image.open("picture.png"))
     times = len(enlarged) // 8  # so that small pictures can be seen
     np.testing.assert_array_equal(enlarged[::times, ::times], expected[0, 0])
-    here = {}
+    here: dict[str, Any] = {}
     exec(python, here)
     np.testing.assert_array_equal(here["picture"], expected)
     saved = Image.open(io.BytesIO(page.download("Save PNG")))

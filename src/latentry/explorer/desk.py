@@ -90,7 +90,7 @@ class Desk:
         """A map, drawn when it is first asked for."""
         drawn = self._map(asked)
         return m.MapReply(
-            places=[(float(x), float(y)) for x, y in drawn.map.places],
+            places=[[float(x), float(y)] for x, y in drawn.map.places],
             groups=drawn.groups.tolist(),
             group_names=list(drawn.group_names),
             shown=drawn.map.shown,
@@ -172,7 +172,7 @@ def _run_message(run: Shown) -> m.RunMessage:
         ready=model is not None,
         finished=newest_weights(run.path) == "model",
         log=has_log(run.path),
-        picture=None if network is None else network.image.shape,
+        picture=None if network is None else list(network.image.shape),
         latent=[] if network is None else list(network.latent.shape),
         spherical=network is not None and network.latent.prior == "normal",
         condition=None

@@ -7,7 +7,6 @@ base64 of their uint8 pixels, [C, H, W].
 from __future__ import annotations
 
 import base64
-import binascii
 import math
 from typing import Annotated, Any, Literal
 
@@ -133,7 +132,7 @@ class RunMessage(BaseModel):
     ready: bool
     finished: bool
     log: bool
-    picture: tuple[int, int, int] | None
+    picture: Annotated[list[int], Field(min_length=3, max_length=3, description="C, H, W")] | None
     latent: list[int]
     spherical: bool
     condition: ConditionMessage | None
@@ -164,7 +163,7 @@ class MapRequest(BaseModel):
 class MapReply(BaseModel):
     """Places on the map, and the groups that they belong to."""
 
-    places: list[tuple[float, float]]
+    places: list[Annotated[list[float], Field(min_length=2, max_length=2, description="x and y")]]
     groups: list[int]
     group_names: list[str]
     shown: Annotated[float | None, Field(description="share of the variance that a PCA map shows")]
@@ -277,7 +276,7 @@ def unpack(rows: list[str], shape: tuple[int, ...]) -> np.ndarray:
     for row in rows:
         try:
             content = base64.b64decode(row, validate=True)
-        except binascii.Error:
+        except ValueError:  # also of letters beyond ASCII
             raise InputError("a latent is not base64; send little-endian float32 as base64") from None
         if len(content) != 4 * size:
             wanted = f"this model's, of shape {list(shape)}, have {4 * size}"

@@ -73,10 +73,20 @@ def _listen(host: str, port: int) -> socket.socket:
         listening.listen(128)
     except OSError as error:
         listening.close()
-        raise InputError(
-            f"cannot listen on {host}, port {port}: {error.strerror}; try --port 0, which takes one that is free"
-        ) from error
+        free = _next_free(family, kind, host, port)
+        advice = "--port 0 takes any that is free" if free is None else f"try --port {free}, which is free"
+        raise InputError(f"cannot listen on {host}, port {port}: {error.strerror}; {advice}") from error
     return listening
+
+
+def _next_free(family: int, kind: int, name: str, port: int) -> int | None:
+    """The first free port of the hundred after one."""
+    for following in range(port + 1, min(port + 101, 65536)):
+        with socket.socket(family, kind) as trial, contextlib.suppress(OSError):
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind((name, following))
+            return following
+    return None
 
 
 def _address(host: str, port: int, token: str | None) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import io
 
 import numpy as np
@@ -32,7 +31,7 @@ def read_upload(text: str, image: ImageSpec, fit: Fit) -> np.ndarray:
 
     try:
         content = base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except ValueError:  # also of letters beyond ASCII
         raise InputError("the photograph is not base64; send the file's bytes so") from None
     try:
         Image.init()
