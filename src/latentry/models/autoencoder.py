@@ -37,7 +37,7 @@ class Autoencoder(nn.Module):
     conditions = None
     own_prior = None  # new latents come from a fitted sampler alone
     log_prior = None
-    from_noise = None  # one latent is drawn as fast alone as among others
+    tempered = False
 
     def __init__(self, encoder: nn.Module, decoder: nn.Module, image: ImageSpec, settings: AutoencoderSettings) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class Autoencoder(nn.Module):
 
     def decoder_output(self, z: Tensor) -> Tensor:
         """The likelihood's parameters [B, C, H, W] for latents [B, D]."""
-        return self.decoder(z).float().view(len(z), *self.image.shape)
+        return self.decoder(z).float().view(z.shape[0], *self.image.shape)
 
     def encode_sample(self, x: Tensor, rng: torch.Generator, condition: Tensor | None = None) -> Tensor:
         """The same as `encode`: the code of a picture is not random."""

@@ -32,8 +32,9 @@ from latentry.losses.penalty import clip_weights, dragan_penalty, gradient_penal
 from latentry.models.conditions import Conditions, tell
 from latentry.models.contract import Batch
 from latentry.models.critic import Judgement
+from latentry.models.noise import NoiseSize
 from latentry.models.optimise import along_cosine, build_optimiser, descend
-from latentry.models.sampler import Samplers
+from latentry.models.sampler import Noise, Samplers
 from latentry.nn import follow_spectra, use_rng
 from latentry.nn.augment import AdaptiveProbability, augment
 from latentry.ranks import in_parts, normal, uniform
@@ -58,7 +59,7 @@ class GAN(nn.Module):
     encode = None  # a generator alone finds no latent for a picture
     encode_sample = None
     log_prior = None
-    from_noise = None  # one latent is drawn as fast alone as among others
+    tempered = False
 
     def __init__(
         self, decoder: nn.Module, image: ImageSpec, settings: GANSettings, condition: ConditionSpec | None
@@ -69,6 +70,7 @@ class GAN(nn.Module):
         self.bounded = settings.output == "tanh"
         self.conditions = None if condition is None else Conditions(condition)
         self.samplers = Samplers(settings.latent)
+        self.noise_size = NoiseSize(uniform=0, normal=settings.latent)
 
     def prior(self, n: int, *, rng: torch.Generator) -> Tensor:
         """Latents [n, D]."""
@@ -78,9 +80,13 @@ class GAN(nn.Module):
         """Latents [n, D], standard normal whatever the condition."""
         return normal((n, *self.latent.shape), rng)
 
+    def from_noise(self, noise: Noise, condition: Tensor | None = None) -> Tensor:
+        """Latents [n, D]: the normal numbers themselves, whatever the condition."""
+        return noise.normal
+
     def decode(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
         """Pictures in [-1, 1], [B, C, H, W], of latents [B, D] under conditions [B, K]."""
-        output = tell(self.decoder, z, condition).float().view(len(z), *self.image.shape)
+        output = tell(self.decoder, z, condition).float().view(z.shape[0], *self.image.shape)
         return torch.tanh(output) if self.bounded else output
 
 

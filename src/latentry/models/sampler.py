@@ -5,18 +5,36 @@ A VAE whose aggregated posterior is not its prior draws mush from the one and pi
 to the encoded data after training and stored with the model. Of a conditional model it is the distribution of latents
 under a condition: where a latent still says which class it is of, one drawn regardless of the class contradicts it.
 
-Letters: n latents drawn, D latent, K numbers in a condition, M mixture components.
+Each is a function of noise: numbers that a run's own source or a seed (noise.py) gives.
+
+Letters: n latents drawn, D latent, K numbers in a condition, M mixture components, U uniform and N normal numbers.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 import torch
 from torch import Tensor, nn
 
 from latentry.errors import InputError, unknown_name
+from latentry.models.noise import NoiseSize
+
+
+class Noise(NamedTuple):
+    """What n latents are made of: uniform numbers in [0, 1), [n, U], and standard normal ones, [n, N]."""
+
+    uniform: Tensor
+    normal: Tensor
+
+
+def draw_noise(n: int, size: NoiseSize, rng: torch.Generator) -> Noise:
+    """Noise for n latents from a source of randomness, on its device."""
+    return Noise(
+        torch.rand((n, size.uniform), generator=rng, device=rng.device),
+        torch.randn((n, size.normal), generator=rng, device=rng.device),
+    )
 
 
 class Draw(Protocol):
@@ -35,8 +53,18 @@ class LogDensity(Protocol):
         ...
 
 
-class FittedSampler(Protocol):
-    """A distribution over latents."""
+class FromNoise(Protocol):
+    """A distribution over latents as a function of noise."""
+
+    noise_size: NoiseSize
+
+    def from_noise(self, noise: Noise, condition: Tensor | None = None) -> Tensor:
+        """Latents [n, D], under conditions [n, K] where there are such; each row a function of its own noise."""
+        ...
+
+
+class FittedSampler(FromNoise, Protocol):
+    """A distribution over latents that was fitted."""
 
     draw: Draw
     log_prob: LogDensity
@@ -60,6 +88,24 @@ class Samplers(nn.Module):
         """The samplers that can be drawn from."""
         return (["prior"] if own is not None else []) + list(self.fitted)
 
+    def known(self, name: str | None, *, own: bool) -> str:
+        """The name of a sampler that can be drawn from, the chosen one where none is named.
+
+        Args:
+            name: "prior", or the name of a fitted sampler.
+            own: whether the model has a prior of its own.
+
+        Raises:
+            InputError: the model has no such sampler.
+        """
+        name = name or self.chosen
+        if name == "prior" and not own and not self.fitted:
+            raise InputError("this autoencoder has no sampler fitted yet; finish its training to sample from it")
+        names = (["prior"] if own else []) + list(self.fitted)
+        if name not in names:
+            raise unknown_name("sampler of this model", name, names)
+        return name
+
     def draw(
         self,
         n: int,
@@ -81,13 +127,10 @@ class Samplers(nn.Module):
         Raises:
             InputError: the model has no such sampler.
         """
-        name = name or self.chosen
-        if name == "prior" and own is not None:
+        name = self.known(name, own=own is not None)
+        if name == "prior":
+            assert own is not None
             return own(n, rng=rng, condition=condition)
-        if name == "prior" and not self.fitted:
-            raise InputError("this autoencoder has no sampler fitted yet; finish its training to sample from it")
-        if name not in self.fitted:
-            raise unknown_name("sampler of this model", name, self.names(own))
         return cast(FittedSampler, self.fitted[name]).draw(n, rng=rng, condition=condition)
 
 
@@ -110,26 +153,48 @@ class GaussianMixture(nn.Module):
         self.means: Tensor
         self.scale_tril: Tensor
         size = told + latent
+        self.noise_size = NoiseSize(uniform=1, normal=size)
         self.register_buffer("log_weights", torch.full((components,), -math.log(components)))  # [M]
         self.register_buffer("means", torch.zeros(components, size))  # [M, K + D]
         self.register_buffer("scale_tril", torch.eye(size).repeat(components, 1, 1))  # [M, K + D, K + D], lower
 
     def draw(self, n: int, *, rng: torch.Generator, condition: Tensor | None = None) -> Tensor:
         """Latents [n, D], under conditions [n, K], or under whichever occur."""
-        k = self.told
+        return self.from_noise(draw_noise(n, self.noise_size, rng), condition)
+
+    def from_noise(self, noise: Noise, condition: Tensor | None = None, whitening: Tensor | None = None) -> Tensor:
+        """Latents [n, D], under conditions [n, K], or under whichever occur.
+
+        Args:
+            noise: the uniform number chooses the component, the first K normal ones the condition where none is given,
+                the rest the latent.
+            condition: what the latents are to go with.
+            whitening: what `whitening` gives, where it was computed before.
+        """
+        k, n = self.told, noise.normal.shape[0]
         if condition is None:
-            which = torch.multinomial(self.log_weights.exp(), n, replacement=True, generator=rng)
-            e = torch.randn((n, k, 1), generator=rng, device=rng.device) if k else None
+            share = self.log_weights.exp().expand(n, -1)
+            e = noise.normal[:, :k, None]
         else:
-            whitened, log_normal = self._whitened(condition, k)
-            share = torch.softmax(self.log_weights[:, None] + log_normal, dim=0)  # of each component, [M, n]
-            which = torch.multinomial(share.T, 1, generator=rng).squeeze(1)
-            e = whitened[which, :, torch.arange(n, device=which.device)].unsqueeze(2)
-        noise = torch.randn((n, self.means.shape[1] - k, 1), generator=rng, device=rng.device)
-        z = self.scale_tril[which, k:, k:] @ noise
-        if e is not None:
-            z = z + self.scale_tril[which, k:, :k] @ e
-        return self.means[which, k:] + z.squeeze(2)
+            whitening = self.whitening() if whitening is None else whitening
+            e = whitening @ (condition - self.means[:, None, :k]).transpose(1, 2)  # [M, K, n]
+            log_normal = -0.5 * e.square().sum(dim=1) + whitening.diagonal(dim1=1, dim2=2).log().sum(dim=1)[:, None]
+            share = torch.softmax(self.log_weights[:, None] + log_normal, dim=0).T  # of each component, [n, M]
+            e = e.permute(2, 0, 1)
+        which = choose(share, noise.uniform[:, 0])
+        if condition is not None:
+            e = e.gather(1, which[:, None, None].expand(n, 1, k)).transpose(1, 2)  # [n, K, 1]
+        scale = self.scale_tril[which]
+        z = scale[:, k:, k:] @ noise.normal[:, k:, None]
+        if k:
+            z = z + scale[:, k:, :k] @ e
+        return self.means[which][:, k:] + z.squeeze(2)
+
+    def whitening(self) -> Tensor:
+        """The inverse of each component's factor of the condition, [M, K, K]: A^-1 (c - mean_c) is white."""
+        factor = self.scale_tril[:, : self.told, : self.told].double()
+        eye = torch.eye(self.told, dtype=factor.dtype, device=factor.device)
+        return torch.linalg.solve_triangular(factor, eye.expand_as(factor), upper=False).float()
 
     def log_prob(self, z: Tensor, rng: torch.Generator, condition: Tensor | None = None) -> Tensor:
         """Log density in nats, [B], of latents [B, D] under conditions [B, K]; exact, so `rng` is not used."""
@@ -147,3 +212,13 @@ class GaussianMixture(nn.Module):
         log_determinant = scale.diagonal(dim1=1, dim2=2).log().sum(dim=1)  # [M]
         log_normal = -0.5 * whitened.square().sum(dim=1) - 0.5 * size * math.log(2 * math.pi)
         return whitened, log_normal - log_determinant[:, None]
+
+
+def choose(share: Tensor, uniform: Tensor) -> Tensor:
+    """One index a row, int64 [n]: the cumulative distribution of shares [n, M], inverted at uniform numbers [n].
+
+    Of shares that sum to a little less or more than one, each keeps its part.
+    """
+    cumulative = share.cumsum(dim=1)  # in float32: browsers that compute on the GPU have no float64
+    passed = cumulative <= uniform[:, None] * cumulative[:, -1:]
+    return passed.sum(dim=1).clamp(max=share.shape[1] - 1)

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from latentry.losses import importance_weighted_bound
 from latentry.models.contract import Batch
+from latentry.models.noise import NoiseSize
+from latentry.models.sampler import Noise, draw_noise
 from latentry.models.vae import VAE, VAEMethod, log_weights
 from latentry.nn import build_decoder, build_encoder
-from latentry.ranks import normal
 from latentry.settings.models import VAESettings
 from latentry.settings.network import NetworkSettings
 from latentry.settings.specs import ConditionSpec, ImageSpec
@@ -36,6 +37,7 @@ class TwoStage(nn.Module):
     def __init__(self, latent: int, units: int, condition: ConditionSpec | None = None) -> None:
         super().__init__()
         self.units = units
+        self.noise_size = NoiseSize(uniform=0, normal=2 * latent)
         image = ImageSpec(channels=latent, height=1, width=1)
         network = NetworkSettings(backbone="mlp", hidden=(units, units))
         self.settings = VAESettings(latent=latent, likelihood="gaussian-learned")
@@ -52,10 +54,14 @@ class TwoStage(nn.Module):
 
     def draw(self, n: int, *, rng: torch.Generator, condition: Tensor | None = None) -> Tensor:
         """Latents [n, D] under conditions [n, K]: u from N(0, I), then z from what the decoder makes of it."""
-        u = self.vae.own_prior(n, rng=rng)
+        return self.from_noise(draw_noise(n, self.noise_size, rng), condition)
+
+    def from_noise(self, noise: Noise, condition: Tensor | None = None) -> Tensor:
+        """Latents [n, D] under conditions [n, K]; the first D normal numbers are u, the rest the decoder's own."""
+        u, epsilon = noise.normal.chunk(2, dim=1)
         mean = self.vae.decoder_output(u, condition).flatten(1)
         sigma = self.vae.likelihood.log_sigma.exp()
-        return (mean + sigma * normal(mean.shape, rng)) * self.scale + self.mean
+        return (mean + sigma * epsilon) * self.scale + self.mean
 
     def log_prob(self, z: Tensor, rng: torch.Generator, condition: Tensor | None = None) -> Tensor:
         """A lower bound on the log density in nats, [B], of latents [B, D], by importance sampling."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -14,16 +14,19 @@ from torch import Tensor
 from latentry.data import to_float, to_stored
 from latentry.errors import InputError
 from latentry.models.build import Model
-from latentry.models.conditions import Wish
 from latentry.models.inverse import Inverse, read_inverse
+from latentry.models.noise import example_rows, seed_noise
+from latentry.models.pictured import FOR_CENTRE, PictureModel
+from latentry.models.sampler import FromNoise, Noise
 from latentry.models.vectors import Vectors, read_vectors, write_vectors
+from latentry.models.wish import Wish
 from latentry.settings.config import Config
+from latentry.settings.specs import ConditionSpec, ImageSpec
 
-_CONDITION = 0x6C0DE  # keeps the randomness of conditions apart from that of latents
 CHUNK = 32  # pictures computed together, always: arithmetic on other batch shapes rounds differently
 
 
-class TrainedModel:
+class TrainedModel(PictureModel):
     """A model with its weights, ready to sample, encode, decode and reconstruct.
 
     Args:
@@ -39,19 +42,56 @@ class TrainedModel:
         self.device = device
 
     @property
+    def image(self) -> ImageSpec:
+        """The size of its pictures."""
+        return self.network.image
+
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        """The shape of one latent."""
+        return self.network.latent.shape
+
+    @property
+    def condition(self) -> ConditionSpec | None:
+        """What the model is told."""
+        return self.network.condition
+
+    @property
     def samplers(self) -> list[str]:
-        """The names of what latents can be drawn from; the chosen one is `network.samplers.chosen`."""
+        """The names of what latents can be drawn from."""
         return self.network.samplers.names(self.network.own_prior)
 
-    @functools.cached_property
-    def vectors(self) -> Vectors:
-        """The named directions kept with the model; none before `latentry attributes` or `latentry directions`."""
+    @property
+    def sampler(self) -> str:
+        """The one of them that the run chose."""
+        return self.network.samplers.chosen
+
+    def _read_vectors(self) -> Vectors:
         return read_vectors(self.path)
 
     @functools.cached_property
     def inverse(self) -> Inverse | None:
         """What inverting with the model needs, kept with it by `latentry invert RUN --fit`; None before that."""
         return read_inverse(self.path, self.network, self.config)
+
+    @classmethod
+    def from_pretrained(cls, name: Path | str, *, device: str = "cpu") -> TrainedModel:
+        """A model from a folder that `save_pretrained` wrote, or owner/name on the hub; the same as `latentry.load`."""
+        from latentry.api.opening import load
+
+        return load(name, device=device)
+
+    def save_pretrained(self, folder: Path | str, *, licence: str | None = None) -> Path:
+        """Write what the hub holds of the model into a new folder; see `latentry.export.hub`."""
+        from latentry.export.hub import save_pretrained
+
+        return save_pretrained(self, folder, licence=licence)
+
+    def push_to_hub(self, name: str, *, private: bool = False, licence: str | None = None) -> str:
+        """Upload the model to the hub as owner/name; its address."""
+        from latentry.export.hub import push_to_hub
+
+        return push_to_hub(self, name, private=private, licence=licence)
 
     def keep_vectors(self, vectors: Vectors) -> None:
         """Write vectors into the model's folder, in place of those that are there.
@@ -68,20 +108,12 @@ class TrainedModel:
         self.vectors = vectors
 
     def conditions(self, seeds: Sequence[int], wish: Wish | None = None) -> np.ndarray | None:
-        """What the model is told for each seed, float32 [n, K]: as wished, the rest as often as the data have it.
-
-        None for a model that is told nothing.
-
-        Raises:
-            InputError: the wish names what the model does not know.
-        """
-        wish, known = wish or Wish(), self.network.conditions
-        wish.against(self.network.condition)
-        if known is None:
+        """What the model is told for each seed; see `PictureModel`."""
+        wish, known, spec = wish or Wish(), self.network.conditions, self.network.condition
+        wish.against(spec)
+        if known is None or spec is None:
             return None
-        drawn = [known.draw(1, rng=self._rng(seed, _CONDITION)) for seed in seeds]
-        both = torch.cat(drawn) if drawn else known.examples[:0]
-        return known.apply_wish(both, wish).cpu().numpy()
+        return wish.apply(known.examples.cpu().numpy()[example_rows(seeds, len(known.examples))], spec)
 
     @torch.no_grad()
     def latents(
@@ -92,75 +124,37 @@ class TrainedModel:
         truncation: float = 1.0,
         conditions: np.ndarray | None = None,
     ) -> np.ndarray:
-        """One latent a seed, float32 [n, *latent shape]; each depends on its own seed (and condition) alone.
+        """One latent a seed; see `PictureModel`. What a seed's noise is, noise.py says."""
+        network = self.network
+        name = network.samplers.known(sampler, own=network.own_prior is not None)
+        source, tempered = self.source(name), name == "prior" and network.tempered
+        size = source.noise_size
 
-        Args:
-            seeds: one whole number a latent, 0 or more.
-            sampler: "prior", "mixture" or "two-stage"; None for the one that the run chose.
-            truncation: 1 draws as fitted; less draws latents towards their mean, for safer, less varied pictures. Of a
-                model that draws a grid of codes it is the temperature.
-            conditions: what the model is told, float [n, K]; None where it is told nothing.
-        """
-        samplers, from_noise = self.network.samplers, self.network.from_noise
-        if from_noise is not None and (sampler or samplers.chosen) == "prior":
-            shape = (1, *self.network.latent.shape[1:])
-            drawn = [torch.rand(shape, generator=self._rng(seed), device=self.device).cpu() for seed in seeds]
-            noise = torch.cat(drawn or [torch.empty(0, *shape[1:])]).numpy()
-            return self._in_chunks(lambda part, told: from_noise(part, told, truncation), noise, conditions)
-        told = [None] * len(seeds) if conditions is None else list(self._tensor(conditions).split(1))
-        drawn = [
-            samplers.draw(1, own=self.network.own_prior, rng=self._rng(seed), name=sampler, condition=part)
-            for seed, part in zip(seeds, told, strict=True)
-        ]
-        z = torch.cat(drawn) if drawn else torch.empty(0, *self.network.latent.shape)
-        if truncation != 1.0:
-            some = None if self.network.conditions is None else self.network.conditions.draw(2000, rng=self._rng(0))
-            own, rng = self.network.own_prior, self._rng(0)
-            centre = samplers.draw(2000, own=own, rng=rng, name=sampler, condition=some).mean(dim=0)
-            z = centre + truncation * (z - centre)
-        return z.cpu().numpy()
+        def draw(rows: Tensor, told: Tensor | None) -> Tensor:
+            noise = Noise(*rows.split(tuple(size), dim=1))
+            if tempered:
+                return source.from_noise(noise, told, truncation)  # type: ignore[call-arg]
+            return source.from_noise(noise, told)
 
-    def sample(
-        self,
-        n: int = 16,
-        *,
-        seeds: Sequence[int] | None = None,
-        sampler: str | None = None,
-        truncation: float = 1.0,
-        class_name: str | None = None,
-        attributes: Mapping[str, float] | None = None,
-        numbers: Mapping[str, float] | None = None,
-    ) -> np.ndarray:
-        """New pictures, uint8 [n, C, H, W]; the same seed gives the same picture, alone or among others.
+        z = self._in_chunks(draw, seed_noise(seeds, size), conditions)
+        if truncation != 1.0 and not tempered:
+            centre = self.centre(name)
+            z = centre + np.float32(truncation) * (z - centre)
+        return z
 
-        The points of a toy world are float32 [n, 2, 1, 1].
+    def source(self, sampler: str) -> FromNoise:
+        """The distribution behind the name of a sampler that the model has."""
+        network = self.network
+        return cast(FromNoise, network if sampler == "prior" else network.samplers.fitted[sampler])
 
-        Args:
-            n: how many, with seeds 0 to n - 1; not used where `seeds` is given.
-            seeds: one whole number a picture, 0 or more.
-            sampler: what latents are drawn from; None for the one that the run chose.
-            truncation: 1 draws as fitted; less draws latents towards their mean.
-            class_name, attributes, numbers: what a conditional model is asked for, in the names and units of its data;
-                yes is 1, no is 0. What is not asked for is drawn as often as the data have it.
-
-        Raises:
-            InputError: the model knows no such sampler, class, attribute or number.
-        """
-        seeds = range(n) if seeds is None else seeds
-        conditions = self.conditions(seeds, Wish(class_name, attributes, numbers))
-        z = self.latents(seeds, sampler=sampler, truncation=truncation, conditions=conditions)
-        return self.decode(z, conditions)
+    def centre(self, sampler: str) -> np.ndarray:
+        """The mean latent of a sampler, float32 [*latent shape], over `FOR_CENTRE` seeds."""
+        seeds = range(FOR_CENTRE)
+        z = self.latents(seeds, sampler=sampler, conditions=self.conditions(seeds))
+        return z.mean(axis=0, dtype=np.float64).astype(np.float32)
 
     def encode(self, images: np.ndarray, conditions: np.ndarray | None = None) -> np.ndarray:
-        """Latents, float32 [n, *latent shape], of pictures, uint8 [n, C, H, W]; deterministic (a VAE's posterior mean).
-
-        Args:
-            images: the pictures.
-            conditions: what a conditional model is told of them, float [n, K]; see `latentry.data.condition_vectors`.
-
-        Raises:
-            InputError: the model has no encoder, or the pictures or conditions are not what it takes.
-        """
+        """Latents of pictures; see `PictureModel`."""
         encode = self.network.encode
         if encode is None and self.inverse is not None and self.inverse.encoder is not None:
             encode = self.inverse.encode
@@ -174,99 +168,15 @@ class TrainedModel:
         return self._in_chunks(lambda x, told: encode(to_float(x), told).float(), images, conditions)
 
     def decode(self, z: np.ndarray, conditions: np.ndarray | None = None) -> np.ndarray:
-        """Pictures, uint8 [n, C, H, W], of latents, float [n, *latent shape], under conditions [n, K] if any."""
-        expected = self.network.latent.shape
-        if z.shape[1:] != expected:
-            raise InputError(f"latents have shape {z.shape}; this model decodes [n, {', '.join(map(str, expected))}]")
+        """Pictures of latents; see `PictureModel`."""
+        self._check_latents(z)
         self._check_conditions(conditions, len(z))
         model = self.network
         z = np.ascontiguousarray(z, dtype=np.float32)
         return self._in_chunks(lambda z, told: to_stored(model.decode(z, told), model.image), z, conditions)
 
-    def reconstruct(self, images: np.ndarray, conditions: np.ndarray | None = None) -> np.ndarray:
-        """Pictures, uint8 [n, C, H, W], encoded and decoded again, under conditions [n, K] if the model is told any."""
-        return self.decode(self.encode(images, conditions), conditions)
-
-    def edit(
-        self,
-        images: np.ndarray,
-        doses: Mapping[str, float],
-        *,
-        method: str | None = None,
-        conditions: np.ndarray | None = None,
-    ) -> np.ndarray:
-        """Pictures, uint8 [n, C, H, W], encoded, moved along named vectors and decoded; see `edit_latents`.
-
-        Raises:
-            InputError: the model has no encoder or no such vector, or the pictures are not what it takes.
-        """
-        return self.edit_latents(self.encode(images, conditions), doses, method=method, conditions=conditions)
-
-    def edit_latents(
-        self,
-        z: np.ndarray,
-        doses: Mapping[str, float],
-        *,
-        method: str | None = None,
-        conditions: np.ndarray | None = None,
-    ) -> np.ndarray:
-        """Pictures, uint8 [n, C, H, W], of latents moved along named vectors.
-
-        Args:
-            z: latents, float [n, *latent shape].
-            doses: how far along each, e.g. `{"smiling": 1.5, "glasses": -1}`; dose 1 is the vector's own `unit`.
-            method: of the vectors where a name has several; None for the first. "condition" leaves the latents alone
-                and changes what a conditional model is told: an attribute to the dose, +1 or -1, or the class.
-            conditions: what a conditional model is told, float [n, K].
-
-        Raises:
-            InputError: no such vector, or the model is told nothing of the kind.
-        """
-        if method == "condition":
-            return self.decode(z, self._told_otherwise(conditions, doses))
-        steps = [dose * self.vectors.find(name, method).direction.astype(np.float64) for name, dose in doses.items()]
-        return self.decode((z + sum(steps)).astype(np.float32), conditions)
-
-    def _told_otherwise(self, conditions: np.ndarray | None, doses: Mapping[str, float]) -> np.ndarray:
-        """Conditions [n, K] with the attributes set to their doses, or with another class."""
-        known, spec = self.network.conditions, self.network.condition
-        if known is None or spec is None or spec.kind == "numbers" or conditions is None:
-            raise InputError("this model is told neither classes nor attributes, so method=condition cannot edit it")
-        if spec.kind == "attributes":
-            wish = Wish(attributes={name: (dose + 1) / 2 for name, dose in doses.items()})
-        elif len(doses) == 1 and min(doses.values()) > 0:
-            wish = Wish(class_name=next(iter(doses)))
-        else:
-            raise InputError(f"a picture has one class, so method=condition takes one with dose 1, not {dict(doses)}")
-        return known.apply_wish(self._tensor(conditions), wish).cpu().numpy()
-
-    def _rng(self, seed: int, purpose: int = 0) -> torch.Generator:
-        if seed < 0:
-            raise InputError(f"seed (={seed}) must be 0 or more")
-        return torch.Generator(self.device).manual_seed(seed ^ purpose)
-
     def _tensor(self, rows: np.ndarray) -> Tensor:
         return torch.from_numpy(np.require(rows, requirements=["C", "W"])).to(self.device)
-
-    def _check_conditions(self, conditions: np.ndarray | None, n: int) -> None:
-        spec = self.network.condition
-        if spec is None and conditions is not None:
-            raise InputError("conditions were given, but this model is told nothing; leave them out")
-        if spec is not None and (conditions is None or conditions.shape != (n, spec.size)):
-            received = "none" if conditions is None else f"shape {conditions.shape}"
-            raise InputError(
-                f"this model is conditioned on {spec.kind}, {spec.size} numbers a picture; conditions: {received}, "
-                f"expected ({n}, {spec.size})"
-            )
-
-    def _check_pictures(self, images: np.ndarray) -> None:
-        expected = self.network.image.shape
-        stored = np.float32 if self.network.image.points else np.uint8
-        if images.dtype != stored or images.shape[1:] != expected:
-            raise InputError(
-                f"pictures are {images.dtype} {images.shape}; this model encodes {np.dtype(stored)} [n, C, H, W] with "
-                f"C, H, W = {', '.join(map(str, expected))}; open_images(..., size={expected[1:]}) converts files"
-            )
 
     @torch.inference_mode()
     def _in_chunks(

@@ -33,8 +33,9 @@ from latentry.losses import (
 from latentry.models.conditions import Conditions, tell
 from latentry.models.contract import Batch
 from latentry.models.likelihood import Likelihood
+from latentry.models.noise import NoiseSize
 from latentry.models.optimise import build_optimiser, descend
-from latentry.models.sampler import Samplers
+from latentry.models.sampler import Noise, Samplers, draw_noise
 from latentry.nn import use_rng
 from latentry.ranks import alone, gather_rows, in_parts, normal, own_indices
 from latentry.settings.models import VAESettings
@@ -81,7 +82,7 @@ class VAE(nn.Module):
         condition: what both networks are told, as a second argument [B, K]; None for nothing.
     """
 
-    from_noise = None  # one latent is drawn as fast alone as among others
+    tempered = False
 
     def __init__(
         self,
@@ -99,6 +100,7 @@ class VAE(nn.Module):
         self.likelihood = Likelihood(settings.likelihood, settings.sigma)
         self.vampprior = VampPrior(image, settings.pseudo_inputs) if settings.prior == "vamp" else None
         self.samplers = Samplers(settings.latent)
+        self.noise_size = NoiseSize(uniform=0 if self.vampprior is None else 1, normal=settings.latent)
 
     def posterior(self, x: Tensor, condition: Tensor | None = None) -> Posterior:
         """q(z | x) for pictures in [-1, 1], [B, C, H, W]."""
@@ -119,7 +121,7 @@ class VAE(nn.Module):
 
     def decoder_output(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
         """The likelihood's parameters [B, C, H, W] for latents [B, D]."""
-        return tell(self.decoder, z, condition).float().view(len(z), *self.image.shape)
+        return tell(self.decoder, z, condition).float().view(z.shape[0], *self.image.shape)
 
     def prior(self, n: int, *, rng: torch.Generator) -> Tensor:
         """Latents [n, D] from the sampler that the run chose; before one is fitted, from the model's own prior."""
@@ -130,9 +132,16 @@ class VAE(nn.Module):
         """Latents [n, D] from p(z), which is the same for every condition."""
         if self.vampprior is None:
             return normal((n, *self.latent.shape), rng)
+        return self.from_noise(draw_noise(n, self.noise_size, rng), condition)
+
+    def from_noise(self, noise: Noise, condition: Tensor | None = None) -> Tensor:
+        """Latents [n, D] from p(z): the normal numbers, or what they make of the posterior of one pseudo-input each."""
+        if self.vampprior is None:
+            return noise.normal
         pseudo = self.vampprior()
-        which = torch.randint(len(pseudo), (n,), generator=rng, device=rng.device)
-        return self.posterior(pseudo[which]).sample(rng)
+        which = (noise.uniform[:, 0] * len(pseudo)).long().clamp(max=len(pseudo) - 1)
+        q = self.posterior(pseudo[which])
+        return q.mu + torch.exp(0.5 * q.logvar) * noise.normal
 
     def log_prior(self, z: Tensor) -> Tensor:
         """Log p(z) in nats, [...], of latents [..., D]."""

@@ -1,6 +1,7 @@
 """The vectors kept with a model, by name: `vectors/` in its folder, with how well each was found to do.
 
-What finds them is no part of a model; here they are only kept, and applied by `TrainedModel.edit`.
+What finds them is no part of a model; here they are only kept, and applied by `PictureModel.edit`. An exported model
+has them without safetensors, which is therefore imported where it is needed.
 """
 
 from __future__ import annotations
@@ -12,12 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors.torch
-import torch
 
 from latentry._version import __version__
 from latentry.errors import InputError, unknown_name
-from latentry.files import json_bytes, pack_tensors, read_json, write_folder
+from latentry.files import json_bytes, read_json, write_folder
 
 FOLDER, TENSORS, RECORD = "vectors", "vectors.safetensors", "vectors.json"
 
@@ -106,6 +105,8 @@ def read_vectors(folder: Path) -> Vectors:
     Raises:
         InputError: they are damaged.
     """
+    import safetensors.numpy
+
     home = folder / FOLDER
     if not (home / RECORD).is_file():
         return Vectors()
@@ -116,7 +117,7 @@ def read_vectors(folder: Path) -> Vectors:
         raise InputError(f"cannot read {home / TENSORS}: {error.strerror}") from error
     if hashlib.sha256(content).hexdigest() != record.get("sha256"):
         raise InputError(f"{home / TENSORS} is damaged: it does not match its hash; learn the vectors again")
-    tensors = {name: tensor.numpy() for name, tensor in safetensors.torch.load(content).items()}
+    tensors = safetensors.numpy.load(content)
     vectors = []
     for entry in record["vectors"]:
         key = f"{entry['name']}/{entry['method']}"
@@ -130,18 +131,16 @@ def write_vectors(folder: Path, vectors: Vectors) -> None:
     Raises:
         InputError: it cannot be written.
     """
+    import safetensors.numpy
+
     tensors = {}
     for vector in vectors:
-        tensors[vector.key] = _tensor(vector.direction)
+        tensors[vector.key] = np.ascontiguousarray(vector.direction, np.float32)
         if vector.error is not None:
-            tensors[f"{vector.key}/error"] = _tensor(vector.error)
-    content = pack_tensors(tensors)
+            tensors[f"{vector.key}/error"] = np.ascontiguousarray(vector.error, np.float32)
+    content = safetensors.numpy.save(tensors)
     entries = [
         {name: getattr(vector, name) for name in ("name", "method", "unit", "data", "grade")} for vector in vectors
     ]
     record = {"latentry": __version__, "sha256": hashlib.sha256(content).hexdigest(), "vectors": entries}
     write_folder(folder / FOLDER, {TENSORS: content, RECORD: json_bytes(record)})
-
-
-def _tensor(array: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))

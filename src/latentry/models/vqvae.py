@@ -19,8 +19,9 @@ from torch.nn import functional as F
 from latentry.models.conditions import Conditions
 from latentry.models.contract import Batch
 from latentry.models.likelihood import Likelihood
+from latentry.models.noise import NoiseSize
 from latentry.models.optimise import build_optimiser, descend
-from latentry.models.sampler import Samplers
+from latentry.models.sampler import Noise, Samplers, draw_noise
 from latentry.nn import Quantiser, TokenPrior, perplexity, straight_through, use_rng
 from latentry.settings.specs import ConditionSpec, ImageSpec, LatentSpec
 from latentry.settings.training import TrainingSettings
@@ -39,6 +40,7 @@ class VQVAE(nn.Module):
         condition: what the prior is told; None for nothing.
     """
 
+    tempered = True  # truncation is the temperature of its prior
     encode_sample = None  # a picture has one grid of codes
     log_prior = None  # there is no density between the codes
 
@@ -69,6 +71,7 @@ class VQVAE(nn.Module):
         )
         self.likelihood = Likelihood(settings.likelihood, settings.sigma)
         self.samplers = Samplers(settings.latent)
+        self.noise_size = NoiseSize(uniform=grid[0] * grid[1], normal=0)
 
     def encode(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """The codes [B, D, h, w] of pictures in [-1, 1], [B, C, H, W]."""
@@ -85,7 +88,7 @@ class VQVAE(nn.Module):
 
     def decoder_output(self, z: Tensor) -> Tensor:
         """The likelihood's parameters [B, C, H, W] for vectors [B, D, h, w]."""
-        return self.decoder(z).float().view(len(z), *self.image.shape)
+        return self.decoder(z).float().view(z.shape[0], *self.image.shape)
 
     def prior(self, n: int, *, rng: torch.Generator) -> Tensor:
         """Codes [n, D, h, w] from the prior; a conditional one is told what its data have."""
@@ -94,18 +97,18 @@ class VQVAE(nn.Module):
 
     def own_prior(self, n: int, *, rng: torch.Generator, condition: Tensor | None = None) -> Tensor:
         """Codes [n, D, h, w] from the prior under conditions [n, M]."""
-        return self.from_noise(torch.rand((n, *self.latent.shape[1:]), generator=rng, device=rng.device), condition)
+        return self.from_noise(draw_noise(n, self.noise_size, rng), condition)
 
-    def from_noise(self, noise: Tensor, condition: Tensor | None = None, truncation: float = 1.0) -> Tensor:
-        """Codes [B, D, h, w] from the prior, a function of uniform numbers in [0, 1), [B, h, w].
+    def from_noise(self, noise: Noise, condition: Tensor | None = None, truncation: float = 1.0) -> Tensor:
+        """Codes [B, D, h, w] from the prior.
 
         Args:
-            noise: what chooses the codes, one number each.
+            noise: one uniform number chooses each code, in raster order.
             condition: what the prior is told, [B, M].
             truncation: temperature of the prior; below 1 it prefers likely codes, at 0 it takes the likeliest.
         """
-        tokens = self.token_prior.sample(noise.flatten(1), self.quantiser.codebook, condition, truncation)
-        return self.quantiser.vectors(tokens.view(noise.shape))
+        tokens = self.token_prior.sample(noise.uniform, self.quantiser.codebook, condition, truncation)
+        return self.quantiser.vectors(tokens.view(-1, *self.latent.shape[1:]))
 
 
 class VQVAEMethod:

@@ -54,7 +54,7 @@ class Concatenated(Conditional):
         """The layer's output with the condition's part added."""
         assert condition is not None
         y: Tensor = self.layer(x)
-        return y + self.told(condition).view(len(y), -1, *(1,) * (y.dim() - 2))
+        return y + self.told(condition).view(y.shape[0], -1, *(1,) * (y.dim() - 2))
 
 
 class ConditionalNorm(Conditional):
@@ -75,7 +75,7 @@ class ConditionalNorm(Conditional):
     def forward(self, x: Tensor, condition: Tensor | None) -> Tensor:
         """[B, C, ...] to the same shape."""
         assert condition is not None
-        gain, shift = self.told(condition).view(len(x), -1, *(1,) * (x.dim() - 2)).chunk(2, dim=1)
+        gain, shift = self.told(condition).view(x.shape[0], -1, *(1,) * (x.dim() - 2)).chunk(2, dim=1)
         return torch.addcmul(shift, self.norm(x), 1 + gain)
 
 
