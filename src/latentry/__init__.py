@@ -22,12 +22,17 @@ if TYPE_CHECKING:
     from latentry.api.directions import find_directions
     from latentry.api.evaluate import evaluate
     from latentry.api.explore import explore
+    from latentry.api.export import export_onnx
+    from latentry.api.export_page import export_page
     from latentry.api.invert import InversionSettings, fit_inversion, invert_pictures
-    from latentry.api.opening import load
+    from latentry.api.loading import load
     from latentry.api.plan import Plan, plan
+    from latentry.api.reproduce import reproduce
     from latentry.api.train import TrainingResult, resume, train
     from latentry.api.walks import morph, traverse
     from latentry.data import ImageSet, inspect_images, open_images
+    from latentry.export import OnnxModel
+    from latentry.export.hub import pull, push_to_hub
     from latentry.metrics.evaluation import Evaluation
     from latentry.models.trained import TrainedModel
     from latentry.report.comparison import Comparison
@@ -42,6 +47,7 @@ __all__ = [
     "ImageSet",
     "InputError",
     "InversionSettings",
+    "OnnxModel",
     "Plan",
     "TrainedModel",
     "TrainingResult",
@@ -49,6 +55,8 @@ __all__ = [
     "compare",
     "evaluate",
     "explore",
+    "export_onnx",
+    "export_page",
     "find_directions",
     "fit_inversion",
     "inspect_images",
@@ -58,6 +66,9 @@ __all__ = [
     "morph",
     "open_images",
     "plan",
+    "pull",
+    "push_to_hub",
+    "reproduce",
     "resume",
     "train",
     "traverse",
@@ -79,13 +90,19 @@ _HOMES = {
     "evaluate": "latentry.api.evaluate",
     "Evaluation": "latentry.metrics.evaluation",
     "explore": "latentry.api.explore",
+    "export_onnx": "latentry.api.export",
+    "export_page": "latentry.api.export_page",
+    "OnnxModel": "latentry.export",
     "find_directions": "latentry.api.directions",
     "inspect_images": "latentry.data",
     "learn_attributes": "latentry.api.attributes",
-    "load": "latentry.api.opening",
+    "load": "latentry.api.loading",
     "open_images": "latentry.data",
     "plan": "latentry.api.plan",
     "Plan": "latentry.api.plan",
+    "pull": "latentry.export.hub",
+    "push_to_hub": "latentry.export.hub",
+    "reproduce": "latentry.api.reproduce",
     "resume": "latentry.api.train",
     "train": "latentry.api.train",
 }

@@ -63,6 +63,8 @@ def read_json(path: Path) -> dict[str, Any]:
 def write_folder(final: Path, files: dict[str, bytes]) -> None:
     """Write a folder of files under its final name only when all of them are whole; an earlier one is replaced.
 
+    A file's name may begin with folders, as in "model/decoder.onnx".
+
     Raises:
         InputError: the disk is full or not writable; nothing is left behind and an earlier folder stays.
     """
@@ -71,6 +73,7 @@ def write_folder(final: Path, files: dict[str, bytes]) -> None:
     try:
         temporary.mkdir(parents=True)
         for name, content in files.items():
+            (temporary / name).parent.mkdir(parents=True, exist_ok=True)
             _write_synced(temporary / name, content)
         _sync_folder(temporary)
         if final.exists():

@@ -1,10 +1,13 @@
-"""The page in a real browser: every control, for a VAE, a VAE that is told the class, and a WGAN-GP."""
+"""The page in a real browser, with a server and without: every control, for a VAE, one told the class, a WGAN-GP."""
 
+import functools
 import io
 import shlex
 import shutil
+import threading
 import time
 import zipfile
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import numpy as np
@@ -13,6 +16,7 @@ from PIL import Image
 
 import latentry
 from latentry.cli import run as run_command
+from latentry.export.web_runtime import web_runtime
 from latentry.latent import through
 from latentry.models.conditions import Wish
 from tests.cli.pictures import save
@@ -22,6 +26,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="neither chromium nor google-chrome is installed")
 
 KINDS = ("vae", "cvae", "wgan-gp")
+FORMS = ("server", "static")
 PATIENCE = 20.0  # seconds, of which a quiet machine takes hundredths
 
 
@@ -39,6 +44,7 @@ class Reader:
     def __init__(self, page):
         self.page = page
         self.faults: list[str] = []
+        self.asked: list[str] = []
         page.on("pageerror", lambda error: self.faults.append(str(error)))
         page.on("console", lambda line: self.faults.append(line.text) if line.type == "error" else None)
 
@@ -84,17 +90,47 @@ def close(a, b):
     return a.shape == b.shape and np.abs(a.astype(int) - b.astype(int)).max() <= 1
 
 
+@pytest.fixture(scope="module")
+def pages(runs, tmp_path_factory):
+    """The addresses of pages that were exported, behind a plain file server; what they run on is fetched once."""
+    folder = tmp_path_factory.mktemp("pages")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("LATENTRY_CACHE", raising=False)
+        try:
+            web_runtime()
+        except latentry.InputError as error:
+            pytest.skip(str(error))
+        handler = functools.partial(QuietFiles, directory=folder)
+        with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+
+            def address(kind):
+                if not (folder / kind).is_dir():
+                    latentry.export_page(runs[kind], folder / kind)
+                return f"http://127.0.0.1:{server.server_port}/{kind}/"
+
+            yield address
+            server.shutdown()
+
+
+class QuietFiles(SimpleHTTPRequestHandler):
+    def log_message(self, *said):
+        pass
+
+
 @pytest.fixture
-def reader(browser, servers):
-    """Open the page of some runs; no error may have reached the console at the end."""
+def reader(browser, servers, request):
+    """Open the page of some runs; at the end no error has reached the console, and no request another host."""
     contexts = []
 
-    def open_page(*kinds, **settings):
+    def open_page(*kinds, form="server", **settings):
         context = browser.new_context(viewport={"width": 1440, "height": 900}, **settings)
         context.grant_permissions(["clipboard-read", "clipboard-write"])
         found = Reader(context.new_page())
         contexts.append((context, found))
-        found.page.goto(servers(*kinds)[0])
+        address = servers(*kinds)[0] if form == "server" else request.getfixturevalue("pages")(*kinds)
+        found.page.on("request", lambda asked: found.asked.append(asked.url))
+        found.page.goto(address)
         found.page.wait_for_selector("#stage canvas.drawn")
         found.page.wait_for_selector("#looking", state="hidden")
         return found
@@ -102,6 +138,7 @@ def reader(browser, servers):
     yield open_page
     for context, found in contexts:
         assert found.faults == []
+        assert all(url.startswith(("http://127.0.0.1:", "blob:")) for url in found.asked)
         context.close()
 
 
@@ -116,9 +153,10 @@ def draw(model, seeds, **settings):
     return model.latents(seeds, conditions=told, **settings), told
 
 
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_samples_by_seed(reader, models, kind):
-    page, model = reader(kind), models[kind]
+def test_samples_by_seed(reader, models, kind, form):
+    page, model = reader(kind, form=form), models[kind]
     page.sees(model.sample(seeds=[0])[0])
     page.sees(model.sample(seeds=[5])[0], ".cell:nth-child(6) canvas")
     page.choose_seed(5)
@@ -138,9 +176,10 @@ def test_samples_by_seed(reader, models, kind):
     page.sees(model.sample(seeds=[seed])[0], ".cell:nth-child(1) canvas")
 
 
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_sliders_move_the_latent_and_back(reader, models, kind):
-    page, model = reader(kind), models[kind]
+def test_sliders_move_the_latent_and_back(reader, models, kind, form):
+    page, model = reader(kind, form=form), models[kind]
     z, told = draw(model, [2])
     page.choose_seed(2)
     page.page.locator("details[data-kind=dimension] summary").click()
@@ -168,8 +207,9 @@ def test_sliders_move_the_latent_and_back(reader, models, kind):
         page.sees(model.decode(*draw(model, [2], truncation=0.5, sampler="prior"))[0])
 
 
-def test_an_attribute_moves_as_edit_does(reader, models):
-    page, model = reader("vae"), models["vae"]
+@pytest.mark.parametrize("form", FORMS)
+def test_an_attribute_moves_as_edit_does(reader, models, form):
+    page, model = reader("vae", form=form), models["vae"]
     page.choose_seed(1)
     page.slide("#slider-attribute-bright", 1.5)
     page.slide("#slider-attribute-striped", -1)
@@ -179,8 +219,9 @@ def test_an_attribute_moves_as_edit_does(reader, models):
     page.sees(model.edit_latents(z, {"striped": -1.0})[0])
 
 
-def test_the_class_is_chosen(reader, models):
-    page, model = reader("cvae"), models["cvae"]
+@pytest.mark.parametrize("form", FORMS)
+def test_the_class_is_chosen(reader, models, form):
+    page, model = reader("cvae", form=form), models["cvae"]
     page.choose_seed(3)
     page.page.get_by_role("radio", name="7", exact=True).click()
     page.sees(model.sample(seeds=[3], class_name="7")[0])
@@ -189,9 +230,10 @@ def test_the_class_is_chosen(reader, models):
     page.sees(model.sample(seeds=[3], class_name="8")[0])
 
 
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_copied_draws_the_same_picture(reader, models, runs, kind, tmp_path, monkeypatch):
-    page, model = reader(kind), models[kind]
+def test_what_is_copied_draws_the_same_picture(reader, models, runs, kind, form, tmp_path, monkeypatch):
+    page, model = reader(kind, form=form), models[kind]
     page.choose_seed(4)
     page.slide("#truncation", 0.6)
     if kind == "cvae":
@@ -205,6 +247,7 @@ def test_what_is_copied_draws_the_same_picture(reader, models, runs, kind, tmp_p
     assert page.page.evaluate("navigator.clipboard.readText()") == command
     page.press("Close")
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "RUN").symlink_to(runs[kind])  # as a page without a server calls it
     run_command(shlex.split(command)[1:])
     enlarged = np.asarray(Image.open("picture.png"))
     times = len(enlarged) // 8  # so that small pictures can be seen
@@ -216,8 +259,9 @@ def test_what_is_copied_draws_the_same_picture(reader, models, runs, kind, tmp_p
     np.testing.assert_array_equal(np.asarray(saved.convert("L")), expected[0, 0])
 
 
-def test_a_photograph_is_encoded_and_edited(reader, models, tmp_path):
-    page, model = reader("vae"), models["vae"]
+@pytest.mark.parametrize("form", FORMS)
+def test_a_photograph_is_encoded_and_edited(reader, models, form, tmp_path):
+    page, model = reader("vae", form=form), models["vae"]
     pixels = 60 + 50 * (np.arange(8) % 2) + np.zeros((8, 8))
     save(tmp_path / "me.png", pixels)
     page.tab("photograph")
@@ -225,11 +269,12 @@ def test_a_photograph_is_encoded_and_edited(reader, models, tmp_path):
     z = model.encode(pixels.astype(np.uint8)[None, None])
     page.sees(pixels.astype(np.uint8)[None], "#panel-photograph canvas >> nth=0")
     page.sees(model.decode(z)[0], "#panel-photograph canvas >> nth=1")
-    assert "Similarity (SSIM)" in page.page.locator("#panel-photograph").inner_text()
     page.slide("#slider-attribute-bright", 1)
     page.sees(model.edit_latents(z, {"bright": 1.0})[0])
-    page.press("Search for a closer latent")
-    page.until(lambda: page.page.get_by_text("Search for a closer latent").is_hidden(), "the search does not end")
+    if form == "server":
+        assert "Similarity (SSIM)" in page.page.locator("#panel-photograph").inner_text()
+        page.press("Search for a closer latent")
+        page.until(lambda: page.page.get_by_text("Search for a closer latent").is_hidden(), "the search does not end")
     page.choose_seed(0)
     page.tab("photograph")
     page.press("Edit it")
@@ -249,9 +294,10 @@ def test_a_gan_searches_for_a_photograph(reader, tmp_path):
     assert page.page.locator("#source").inner_text() == "me.png"
 
 
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_arithmetic_on_pictures(reader, models, kind):
-    page, model = reader(kind), models[kind]
+def test_arithmetic_on_pictures(reader, models, kind, form):
+    page, model = reader(kind, form=form), models[kind]
     z, told = draw(model, [1, 2, 3])
     for place, name in enumerate("ABC"):
         page.choose_seed(place + 1)
@@ -263,9 +309,10 @@ def test_arithmetic_on_pictures(reader, models, kind):
     page.sees(expected)
 
 
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_walk_is_scrubbed_played_and_saved(reader, models, kind):
-    page, model = reader(kind), models[kind]
+def test_a_walk_is_scrubbed_played_and_saved(reader, models, kind, form):
+    page, model = reader(kind, form=form), models[kind]
     for seed in (1, 2, 3):
         page.choose_seed(seed)
         page.tab("morph")
@@ -289,14 +336,19 @@ def test_a_walk_is_scrubbed_played_and_saved(reader, models, kind):
     page.page.locator("#frames").fill("3")
     film = Image.open(io.BytesIO(page.download("Save GIF")))
     assert (film.format, getattr(film, "n_frames", 1)) == ("GIF", 3)
+    film.seek(1)
+    grey = np.asarray(film.convert("L"))
+    times = len(grey) // 8  # a film of small pictures is enlarged
+    assert close(grey[::times, ::times], model.decode(steps[1:2], half)[0, 0])
     with zipfile.ZipFile(io.BytesIO(page.download("Save frames"))) as archive:
-        middle = np.asarray(Image.open(archive.open("frame-0001.png")))
+        middle = np.asarray(Image.open(archive.open("frame-0001.png")).convert("L"))
     assert close(middle, model.decode(steps[1:2], half)[0, 0])
 
 
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_map_moves_the_picture(reader, kind):
-    page = reader(kind)
+def test_the_map_moves_the_picture(reader, kind, form):
+    page = reader(kind, form=form)
     page.tab("map")
     surface = page.page.locator("canvas.map")
     page.until(lambda: "lies in this plane" in page.page.locator("#panel-map").inner_text(), "there is no map")

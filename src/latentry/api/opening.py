@@ -10,6 +10,8 @@ from torch import nn
 
 from latentry.data import ImageSet, condition_vectors, holdout_indices, open_images
 from latentry.errors import InputError
+from latentry.export.hub import fetch, is_hub_name
+from latentry.export.manifest import is_exported
 from latentry.files import read_json
 from latentry.models.build import OwnNetworks, build_model
 from latentry.models.folder import condition_from_json, load_model
@@ -32,12 +34,12 @@ def load(
     encoder: nn.Module | None = None,
     decoder: nn.Module | None = None,
 ) -> TrainedModel:
-    """A trained model from a run folder or a model folder.
+    """A trained model from a run folder, a model folder, or the hub.
 
     A run that has not ended gives its newest checkpoint, sampled from the model's own prior.
 
     Args:
-        path: what `train` made, or a `model/` folder that was copied from it.
+        path: what `train` made, a `model/` folder that was copied from it, or owner/name on the Hugging Face hub.
         device: where it computes: cpu, cuda, mps, or auto.
         encoder, decoder: networks of your own, built as they were for training, where the model has such.
 
@@ -45,6 +47,13 @@ def load(
         InputError: there is no model, or it is damaged.
     """
     path, where, own = Path(path), pick_device(device), OwnNetworks(encoder, decoder)
+    if is_hub_name(path.as_posix()):
+        path = fetch(path.as_posix())
+    elif is_exported(path):
+        raise InputError(
+            f"{path} is an exported model, and this needs the run or the model folder that it was made from; in Python "
+            "latentry.load samples, encodes, decodes and edits with it"
+        )
     folder = path if (path / "model.safetensors").is_file() else path / "model"
     if (folder / "config.json").is_file():
         model, config, facts = load_model(folder, own)

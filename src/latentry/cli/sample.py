@@ -19,7 +19,7 @@ class SampleFlags:
     """The verb's arguments."""
 
     run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
-    """a run folder or a model folder"""
+    """a run folder, a model folder, an exported folder, or owner/name on the hub"""
     n: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 16
     """how many pictures, with seeds 0 to n - 1"""
     seeds: str | None = None
@@ -52,7 +52,7 @@ def main(arguments: list[str]) -> int:
         raise InputError(f"n (={flags.n}) must be at least 1")
     if not flags.truncation >= 0:
         raise InputError(f"truncation (={flags.truncation}) must be 0 or more; 1 draws as fitted")
-    from latentry.api.opening import load
+    from latentry.api.loading import load
     from latentry.report.grid import save_pictures
 
     model = load(flags.run, device=flags.device)
@@ -65,7 +65,7 @@ def main(arguments: list[str]) -> int:
         numbers=parse_values("numbers", flags.numbers),
     )
     written = save_pictures(flags.output, pictures, [f"seed-{seed:06d}" for seed in seeds], flags.columns)
-    sampler = flags.sampler or model.network.samplers.chosen
+    sampler = flags.sampler or model.sampler
     if flags.json:
         record = {"output": str(written), "n": len(seeds), "seeds": seeds, "sampler": sampler}
         sys.stdout.write(json.dumps(record) + "\n")

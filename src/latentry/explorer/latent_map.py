@@ -25,8 +25,14 @@ _MOST_GROUPS = 20
 class LatentMap(Protocol):
     """Places of latents, [n, 2], and the ways there and back."""
 
+    kind: str
     places: np.ndarray
     shown: float | None
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What `where` and `at` compute with besides the places."""
+        ...
 
     def where(self, z: np.ndarray) -> np.ndarray:
         """The place of a latent [D], as [2]."""
@@ -42,6 +48,8 @@ class PlaneMap:
         z: latents [n, D].
     """
 
+    kind = "plane"
+
     def __init__(self, z: np.ndarray) -> None:
         found = principal_directions(z, 2)
         self._mean, self._axes = z.mean(axis=0, dtype=np.float64), found.vectors
@@ -49,6 +57,11 @@ class PlaneMap:
             raise InputError("a latent of one number has no flat map; its slider shows all of it")
         self.places = (z - self._mean) @ self._axes.T
         self.shown: float | None = float(np.sum(found.share))
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The plane's middle [D] and axes [2, D]."""
+        return {"mean": self._mean, "axes": self._axes}
 
     def where(self, z: np.ndarray) -> np.ndarray:
         """The latent's shadow on the plane."""
@@ -67,7 +80,13 @@ class NeighbourMap:
         gaussian: whether latents come from a standard normal prior, whose mixtures are too short unless lengthened.
     """
 
+    kind = "neighbours"
     shown: float | None = None
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The latents at the places, [n, D]."""
+        return {"latents": self._z}
 
     def __init__(self, z: np.ndarray, *, gaussian: bool) -> None:
         from sklearn.manifold import TSNE

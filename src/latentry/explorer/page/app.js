@@ -132,4 +132,10 @@ function makeTheme() {
   show();
 }
 
-start(new ServerBackend(takeToken())).catch(complain);
+/** What answers: the server that the page came from, or files beside the page (`latentry export --to page`). */
+async function openBackend() {
+  if (document.querySelector("meta[name=latentry]").content === "server") return new ServerBackend(takeToken());
+  return (await import("./static.js")).PageBackend.open();
+}
+
+openBackend().then(start).catch(complain);

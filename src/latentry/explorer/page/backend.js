@@ -14,11 +14,12 @@
 //   live(run), grid(run, name), reload(run)           how a run trains
 //
 // A Picture is {width, height, data}, data the RGBA bytes that a canvas takes. Directions arrive as Float32Array.
-// An error whose `message` is a line for people is thrown as `Refused`.
+// `privacy` says what becomes of a photograph. An error whose `message` is a line for people is thrown as `Refused`.
 
 export class Refused extends Error {}
 
 export class ServerBackend {
+  privacy = "It is sent to the machine where latentry explore runs, and not kept."; // what becomes of a photograph
   #token;
 
   constructor(token) {

@@ -3,8 +3,11 @@
 import { complain, h, whileBusy } from "./dom.js";
 import { choices } from "./condition.js";
 import { newest } from "./newest.js";
+import { easel, show } from "./picture.js";
 
 const MARGIN = 0.06;
+const CELLS = 10; // across the map, of which each shows one of its pictures
+const MOST_SHOWN = 60;
 
 export function makeMap(panel, state, backend) {
   const surface = h("canvas.map", { tabIndex: 0, role: "application" });
@@ -28,11 +31,12 @@ export function makeMap(panel, state, backend) {
     await whileBusy(surface, async () => {
       const map = await backend.map(0, wanted.of, wanted.by);
       if (wanted.of !== asked.of || wanted.by !== asked.by) return;
-      drawn = { ...map, ...wanted, ...extent(map.places) };
+      drawn = { ...map, ...wanted, ...extent(map.places), pictures: [] };
       marker = null;
       about.textContent = explain(map, wanted);
       name(map.group_names);
       find();
+      if (wanted.of === "samples") await illustrate(drawn);
     });
     if (!drawn) about.textContent = "There is no map.";
   }
@@ -53,6 +57,26 @@ export function makeMap(panel, state, backend) {
         return h("li", {}, dot, each);
       }),
     );
+  }
+
+  /** Pictures at some of the places, one in each cell of a grid; the places of samples are those of seeds from 0. */
+  async function illustrate(map) {
+    const cells = new Map();
+    map.places.forEach(([x, y], seed) => {
+      const [across, up] = [(CELLS * (x - map.left)) / map.wide, (CELLS * (y - map.low)) / map.high];
+      const cell = `${Math.floor(across)} ${Math.floor(up)}`;
+      const off = Math.hypot((across % 1) - 0.5, (up % 1) - 0.5); // pictures in the middle of their cells overlap least
+      if (!(cells.get(cell)?.off <= off)) cells.set(cell, { seed, off });
+    });
+    const seeds = [...cells.values()].map(({ seed }) => seed).slice(0, MOST_SHOWN);
+    const { z, told } = await backend.latents(0, { seeds });
+    const pictures = await backend.decode(0, z, told);
+    map.pictures = seeds.map((seed, i) => {
+      const canvas = easel("");
+      show(canvas, pictures[i]);
+      return [map.places[seed], canvas];
+    });
+    paintMap();
   }
 
   const find = newest(async () => {
@@ -90,6 +114,12 @@ export function makeMap(panel, state, backend) {
       pen.fill();
     });
     pen.globalAlpha = 1;
+    for (const [at, canvas] of drawn.pictures) {
+      const [x, y] = onScreen(...at, side);
+      const high = (0.8 * side) / CELLS;
+      const wide = (high * canvas.width) / canvas.height;
+      pen.drawImage(canvas, x - wide / 2, y - high / 2, wide, high);
+    }
     if (!marker) return;
     const [x, y] = onScreen(marker.x, marker.y, side).map((each) => clamp(each, 0, side));
     pen.beginPath();

@@ -33,7 +33,7 @@ export function makePhotograph(panel, state, backend, { open }) {
     result.hidden = false;
     closer.hidden = search || !state.first.searches;
     const known = found.inside == null ? "" : found.inside ? " The model knows pictures of this kind." : " The model does not know pictures of this kind.";
-    verdict.textContent = `Similarity (SSIM) ${found.ssim.toFixed(2)} of 1.${known}`;
+    verdict.textContent = (found.ssim == null ? "" : `Similarity (SSIM) ${found.ssim.toFixed(2)} of 1.`) + known;
     take();
     say("The photograph is the current picture; move the sliders.");
   }
@@ -69,7 +69,7 @@ export function makePhotograph(panel, state, backend, { open }) {
     about.textContent = [
       encodes ? "" : searches ? "This model has no encoder: its latents are searched for one that fits, which takes seconds." : "This model cannot find the latent of a picture.",
       condition?.kind === "class" ? "First choose the class that the photograph shows, among the sliders." : "",
-      "It is sent to the machine where latentry explore runs, and not kept.",
+      backend.privacy,
     ].join(" ").trim();
   });
 }
