@@ -46,9 +46,8 @@ def written() -> list[dict[str, Any]]:
 def compared(name: str, images: str) -> dict[str, Any]:
     """One recipe's differences."""
     with tempfile.TemporaryDirectory() as folder:
-        conditional = RECIPES[name].config.condition.condition != "none"
-        data = {} if RECIPES[name].config.data.data or not conditional else {"data": "digits"}
-        run = latentry.train(name, out=folder, images=images, ticks=2, checkpoints=1, **data)
+        data = "digits" if RECIPES[name].config.condition.condition == "class" else None
+        run = latentry.train(name, data, out=folder, images=images, ticks=2, checkpoints=1)
         try:
             made = latentry.export_onnx(run.path, Path(folder) / "onnx")
         except ParityError as error:

@@ -1,6 +1,7 @@
 """Published results: the pictures as they are drawn, the measure, and what is said of a run that falls short."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ def test_pixels_are_drawn_once_with_their_grey_as_the_chance(tmp_path):
 
 def test_other_pictures_are_refused():
     with pytest.raises(latentry.InputError, match=r"digits has .* pictures .*this takes MNIST as IDX files"):
-        room._binarised_mnist("digits")
+        room._binarised_mnist(Path("digits"))
     with pytest.raises(latentry.InputError, match=r"vae-mnist takes MNIST as IDX files.*--data"):
         latentry.reproduce("vae-mnist")
     with pytest.raises(latentry.InputError, match="unknown published result 'vae-mnis'"):
