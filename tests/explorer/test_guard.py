@@ -1,7 +1,10 @@
 """Who may ask: pages of other hosts may not, nor anyone without the token where one is set."""
 
 import re
+import signal
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -87,3 +90,13 @@ def test_a_port_that_is_taken_is_refused_in_one_line():
             serve([], host="127.0.0.1", port=port, token=None, training_data=False, ready=lambda address: None)
         offered = re.search(r"try --port (\d+), which is free", str(refused.value))
         assert offered is None or port < int(offered[1]) <= port + 100
+
+
+def test_ctrl_c_ends_the_server_in_order(runs):
+    command = [sys.executable, "-m", "latentry", "explore", str(runs["vae"]), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        assert server.stdout.readline().startswith("http://127.0.0.1:")
+        server.send_signal(signal.SIGINT)
+        _, said = server.communicate(timeout=20)
+    assert (server.returncode, said) == (0, "")

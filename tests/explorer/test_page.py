@@ -424,3 +424,11 @@ def test_every_control_has_a_name(reader):
               .map((e) => e.outerHTML)"""
         )
         assert nameless == []
+
+
+def test_a_browser_without_simd_is_told(browser, pages):
+    page = browser.new_page()
+    page.add_init_script("WebAssembly.validate = () => false")
+    page.goto(pages("vae"))
+    page.get_by_text("has no WebAssembly SIMD").wait_for()
+    page.close()

@@ -50,12 +50,12 @@ def serve(
 
     from latentry.explorer.server import make_app
 
-    app = make_app(runs, host=host, token=token, training_data=training_data)
-    config = uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=2, ws="none"
-    )
     with _listen(host, port) as listening:
-        ready(_address(host, listening.getsockname()[1], token))
+        address = _address(host, listening.getsockname()[1], token)
+        app = make_app(runs, host=host, token=token, training_data=training_data, started=lambda: ready(address))
+        config = uvicorn.Config(
+            app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=2, ws="none"
+        )
         with contextlib.suppress(KeyboardInterrupt):  # uvicorn has ended in order by the time that it passes this on
             uvicorn.Server(config).run(sockets=[listening])
 

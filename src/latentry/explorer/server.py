@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from importlib import resources
 from typing import Any
 
@@ -56,7 +56,12 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
 
 
 def make_app(
-    runs: list[Shown], *, host: str = "127.0.0.1", token: str | None = None, training_data: bool = False
+    runs: list[Shown],
+    *,
+    host: str = "127.0.0.1",
+    token: str | None = None,
+    training_data: bool = False,
+    started: Callable[[], None] = lambda: None,
 ) -> FastAPI:
     """The server's application.
 
@@ -65,12 +70,14 @@ def make_app(
         host: the address that it will listen on.
         token: what every question must show; None where only this machine can ask.
         training_data: whether training pictures may be shown.
+        started: called when it is about to answer, and to end in order when it is told to.
     """
     desk = Desk(runs, training_data)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.decoder, app.state.drawing, app.state.workshop = Decoder(), Workshop(32), Workshop(8)
+        started()
         yield
         for part in (app.state.workshop, app.state.drawing, app.state.decoder):
             part.close()
