@@ -1,5 +1,6 @@
 """Learning and grading edits in a world where the right vectors, and what each edit does, are known."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,13 @@ def test_grades_say_that_the_balanced_edit_changes_one_label_and_the_plain_one_b
     assert balanced.n_with + balanced.n_without == len(learnt.held.z) == 120
     # A vector as long from shuffled labels points anywhere, so it does less than the real one.
     assert learnt.controls["left/balanced"] < 0.8
+
+
+def test_the_edit_that_is_recommended_first_is_the_one_that_does_most_and_least_else(learnt):
+    assert learnt.best == ("left", "balanced", 1.0)
+    only = {"left/difference": learnt.grades["left/difference"], "right/balanced": learnt.grades["right/balanced"]}
+    assert dataclasses.replace(learnt, grades=only).best[:2] == ("right", "balanced")
+    assert dataclasses.replace(learnt, grades={}).best == (learnt.vectors[0].name, learnt.vectors[0].method, 1.0)
 
 
 def test_an_edit_moves_the_pixels_that_it_should(model, learnt):

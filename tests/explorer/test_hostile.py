@@ -9,7 +9,8 @@ from struct import pack
 
 import httpx2
 import numpy as np
-import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
 from PIL import Image
 
 UPLOADS = int(os.environ.get("LATENTRY_TEST_UPLOADS", "150"))
@@ -95,9 +96,6 @@ def test_hostile_uploads_are_refused_in_one_line_and_leave_nothing_behind(server
 
 
 def test_the_server_keeps_what_its_description_promises(servers):
-    schemathesis = pytest.importorskip("schemathesis", reason="schemathesis is not installed")
-    from hypothesis import HealthCheck, Phase, given, settings
-
     url, _ = servers("cvae")
     schema = schemathesis.openapi.from_url(f"{url}api/openapi.json")
     names = set()

@@ -83,6 +83,23 @@ class AttributeReport:
     data: dict[str, Any]
     notes: tuple[str, ...]
 
+    @property
+    def best(self) -> tuple[str, str, float]:
+        """Which edit shows most of what it should and least else: its label, its method, and the dose.
+
+        Where nothing could be graded: the first vector, by one.
+        """
+        if not self.grades:
+            return self.vectors[0].name, self.vectors[0].method, 1.0
+
+        def gain(key: str) -> float:
+            grade = self.grades[key]
+            return grade.success[grade.at] - grade.mean_flips[grade.at]
+
+        key = max(self.grades, key=gain)
+        name, _, method = key.rpartition("/")
+        return name, method, self.grades[key].recommended
+
     def to_json(self) -> dict[str, Any]:
         """For machines; the vectors themselves are in the model folder."""
         grades = {
@@ -170,6 +187,8 @@ def learn_attributes(
             grades[vector.key], controls[vector.key] = grade, control
             vectors.append(dataclasses.replace(vector, grade=grade.to_json() | {"control": control}))
     notes += _no_better_than_chance(vectors, grades, controls, method)
+    if spec.kind == "class" and spec.size == 2:
+        notes.append("with two classes there is no third label that could be seen to flip")
     for k in wanted:
         if (told := _told_opposite(model, held, spec, k)) is not None:
             grades[f"{spec.names[k]}/condition"] = grader.grade_told(told, k)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,9 +78,10 @@ def main(arguments: list[str]) -> int:
     for note in report.notes:
         console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
     console.print(f"page: {page}", highlight=False, markup=False, soft_wrap=True)
-    first = report.vectors[0]
-    dose = first.grade["recommended"] if first.grade else 1
+    name, method, dose = report.best
     source = "--seeds 0-3" if model.network.encode is None else "--image photo.png"
-    line = f"try:  latentry edit {flags.run} {source} {first.name}={dose:+g} -o edited.png"
+    by = "" if method == flags.method else f" --method {method}"
+    wish = shlex.quote(f"{name}={dose:+g}")
+    line = f"try:  latentry edit {shlex.quote(str(flags.run))} {source} {wish}{by} -o edited.png"
     console.print(line, highlight=False, markup=False, soft_wrap=True)
     return 0

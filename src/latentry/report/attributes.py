@@ -91,7 +91,7 @@ def _cells(grade: EditGrade, control: float | None) -> list[str]:
         f"{_percent(grade.success[at])} ± {_percent(grade.error)}",
         _percent(grade.success[0]),
         _percent(grade.ceiling),
-        _percent(grade.mean_flips[at]),
+        "" if math.isnan(grade.drift[at]) else _percent(grade.mean_flips[at]),  # of two classes there is no other
         "" if math.isnan(grade.drift[at]) else f"{grade.drift[at]:.3f}",
         "" if control is None else _percent(control),
     ]
