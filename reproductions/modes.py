@@ -9,7 +9,8 @@
 
 Differs from the paper in: the number of updates, which is an argument; WGAN-GP and relativistic pairing with R1 and R2
 are not in its table, and use the same networks and batch with the optimiser's settings given below.
-Each run appends a line to modes.jsonl beside this file, and the table modes.md is written anew from all of them.
+Each run appends a line to modes.jsonl beside this file, a run that is in it is not made again, and the table modes.md
+is written anew from all of them.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from latentry.metrics.modes import perfect_mode_score, score_modes
 
 HERE = Path(__file__).parent
 N_JUDGED = 2500
+KEY = ("world", "game", "seed", "updates")  # what makes a run
 PAPER: dict[str, Any] = {
     "backbone": "mlp", "hidden": (400, 400, 400, 400), "norm": "batch", "activation": "relu",
     "critic_hidden": (200, 200, 200), "critic_norm": "none", "critic_activation": "maxout",
@@ -74,12 +76,18 @@ def main() -> None:
     for seed in range(arguments.seeds):
         for world in arguments.worlds.split(","):
             for game in arguments.games.split(","):
-                record = run(world, game, seed, arguments.updates)
+                key = (world, game, seed, arguments.updates)
+                if any(tuple(r[name] for name in KEY) == key for r in _records(lines)):
+                    continue
+                record = run(*key)
                 print(json.dumps(record), flush=True)
                 with lines.open("a") as file:
                     file.write(json.dumps(record) + "\n")
-                records = [json.loads(line) for line in lines.read_text().splitlines()]
-                arguments.out.with_suffix(".md").write_text(table(records))
+                arguments.out.with_suffix(".md").write_text(table(_records(lines)))
+
+
+def _records(lines: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in lines.read_text().splitlines()] if lines.exists() else []
 
 
 def run(world: str, game: str, seed: int, updates: int) -> dict[str, Any]:
