@@ -47,7 +47,7 @@ def compared(name: str, images: str) -> dict[str, Any]:
     """One recipe's differences."""
     with tempfile.TemporaryDirectory() as folder:
         data = "digits" if RECIPES[name].config.condition.condition == "class" else None
-        run = latentry.train(name, data, out=folder, images=images, ticks=2, checkpoints=1)
+        run = latentry.train(name, data, out=folder, images=images, batch=16, ticks=2, checkpoints=1)
         try:
             made = latentry.export_onnx(run.path, Path(folder) / "onnx")
         except ParityError as error:
