@@ -80,7 +80,7 @@ def test_encoding_does_not_depend_on_neighbours_and_is_deterministic(run, pictur
 def test_truncation_draws_latents_to_their_mean(run):
     model = run.load()
     spread = [model.latents(range(200), truncation=t).std(axis=0).mean() for t in (0.0, 0.5, 1.0)]
-    assert spread[0] == pytest.approx(0, abs=1e-5)
+    assert spread[0] == pytest.approx(0, abs=1e-4)
     assert spread[1] == pytest.approx(spread[2] / 2, rel=1e-4)
 
 

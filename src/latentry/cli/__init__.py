@@ -48,6 +48,12 @@ def main() -> None:
     except BrokenPipeError:  # the reader, `head` say, has left
         status = 0
         sys.stderr.close()
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        # An interpreter that ends may be aborted by threads of torch.distributed (seen on a machine with too much to
+        # do: status -6, everything saved), which torchrun takes for a fault of the run.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
     sys.exit(status)
 
 

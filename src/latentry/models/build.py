@@ -26,6 +26,7 @@ from latentry.nn import (
     normalise_spectrally,
     plan_grid,
 )
+from latentry.nn.layers import LINEAR_GAIN
 from latentry.settings.config import Config
 from latentry.settings.gan import GANSettings
 from latentry.settings.models import AutoencoderSettings, VAESettings
@@ -35,6 +36,11 @@ from latentry.settings.vqvae import VQVAESettings
 
 Model = Autoencoder | VAE | VQVAE | GAN
 
+# Of the first layer of an autoencoder's or VAE's decoder: it starts nearly deaf to the latents, which say nothing at
+# first, and each is heard as far as it helps. With LINEAR_GAIN the held-out loss settles higher (and a VAE's KL): on
+# photographs of 32 px by 84 nats a picture for `vae` after 40,000 images and by 38 for `autoencoder` after 24,000, by 2
+# for a fully connected `vae` on MNIST. 0.03 is as good.
+_FAINT = 0.1
 _N_FIRST_CODES = 256  # pictures whose encoder outputs the codes start from
 
 
@@ -78,6 +84,7 @@ def build_model(
         network,
         settings.latent,
         image,
+        gain=LINEAR_GAIN if isinstance(settings, GANSettings) else _FAINT,
         beside=None if in_norms else condition,
         in_norms=condition if in_norms else None,
     )

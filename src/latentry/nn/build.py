@@ -136,6 +136,7 @@ def build_decoder(
     image: ImageSpec,
     channels: int | None = None,
     *,
+    gain: float = LINEAR_GAIN,
     beside: ConditionSpec | None = None,
     in_norms: ConditionSpec | None = None,
 ) -> nn.Module:
@@ -148,6 +149,7 @@ def build_decoder(
         inputs: numbers a picture, standard normal in scale.
         image: the size of the pictures.
         channels: of the output, where it is not as many as the pictures have.
+        gain: of the first layer's first weights.
         beside: a condition that is read beside the input.
         in_norms: a condition that sets gain and shift of every normalisation.
 
@@ -156,7 +158,7 @@ def build_decoder(
     """
     image = image if channels is None else dataclasses.replace(image, channels=channels)
     if network.backbone == "mlp":
-        stages = mlp_decoder_stages(network, inputs, image, in_norms)
+        stages = mlp_decoder_stages(network, inputs, image, in_norms, gain=gain)
         if beside is not None:
             tell_first_layer(stages, beside)
         return stages
@@ -168,6 +170,6 @@ def build_decoder(
         base = (stage_channels(network, plan)[-1], plan.height, plan.width)
         build_stages = conv_decoder_stages if network.backbone == "conv" else residual_decoder_stages
         stages = build_stages(network, plan, image.channels, in_norms)
-    first = Linear(inputs, base[0] * base[1] * base[2], gain=LINEAR_GAIN)
+    first = Linear(inputs, base[0] * base[1] * base[2], gain=gain)
     told = first if beside is None else Concatenated(first, beside)
     return Decoder(Stages(told), base, stages)

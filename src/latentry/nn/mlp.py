@@ -19,12 +19,20 @@ def mlp_encoder_stages(network: NetworkSettings, image: ImageSpec) -> Stages:
 
 
 def mlp_decoder_stages(
-    network: NetworkSettings, inputs: int, image: ImageSpec, condition: ConditionSpec | None = None
+    network: NetworkSettings,
+    inputs: int,
+    image: ImageSpec,
+    condition: ConditionSpec | None = None,
+    *,
+    gain: float = LINEAR_GAIN,
 ) -> Stages:
-    """[B, inputs] to [B, C, H, W] through the hidden layers in reverse; `condition` sets its norms, if given."""
+    """[B, inputs] to [B, C, H, W] through the hidden layers in reverse; `condition` sets its norms, if given.
+
+    The first weights of its first layer have the gain `gain`.
+    """
     units = (inputs, *reversed(network.hidden))
     output = Linear(units[-1], image.n_values, gain=OUTPUT_GAIN)
-    return Stages(*_hidden(network, units, condition), output, nn.Unflatten(1, image.shape))
+    return Stages(*_hidden(network, units, condition, gain=gain), output, nn.Unflatten(1, image.shape))
 
 
 def _hidden(
@@ -32,6 +40,7 @@ def _hidden(
     units: tuple[int, ...],
     condition: ConditionSpec | None,
     *,
+    gain: float = LINEAR_GAIN,
     dropout: float = 0.0,
     norm_first: bool = True,
 ) -> list[nn.Module]:
@@ -40,13 +49,11 @@ def _hidden(
     pieces = PIECES if network.activation == "maxout" else 1
     for depth, (inputs, hidden) in enumerate(pairwise(units)):
         norm = network.norm if depth or norm_first else "none"
-        layers.append(Linear(inputs, pieces * hidden, gain=_gain(network, depth), bias=norm != "batch"))
+        gain = (
+            ACTIVATION_GAIN[network.activation] if depth else gain
+        )  # one layer reads the input, the others activations
+        layers.append(Linear(inputs, pieces * hidden, gain=gain, bias=norm != "batch"))
         layers += norm_and_activation(
             norm, network.activation, pieces * hidden, flat=True, condition=condition, dropout=dropout
         )
     return layers
-
-
-def _gain(network: NetworkSettings, depth: int) -> float:
-    """Of the layer at `depth`, which reads the input (0) or an activation."""
-    return ACTIVATION_GAIN[network.activation] if depth else LINEAR_GAIN

@@ -61,6 +61,8 @@ class Config:
         """Refuse groups that do not go together."""
         if isinstance(self.model, GANSettings):
             check_game(self.model, self.critic, self.augment, self.training.batch, self.condition.condition)
+        if isinstance(self.model, AutoencoderSettings) and self.sampler.sampler == "prior":
+            raise InputError("an autoencoder has no prior for sampler=prior; use mixture, two-stage or auto")
         if self.condition.condition == "none":
             return
         without_layers = self.network.backbone == "mlp" and not self.network.hidden
