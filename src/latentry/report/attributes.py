@@ -19,8 +19,8 @@ from latentry.latent import EditGrade, flip_matrix
 from latentry.latent.vectors import UNIT
 from latentry.models.trained import TrainedModel
 from latentry.models.vectors import Vector
+from latentry.report.document import document
 from latentry.report.grid import tile, to_png
-from latentry.report.page import _STYLE
 
 if TYPE_CHECKING:
     from latentry.api.attributes import AttributeReport
@@ -115,12 +115,11 @@ def _page(report: AttributeReport, sheets: dict[str, bytes]) -> str:
         for name, png in sheets.items()
     )
     notes = "".join(f"<p>Note: {html.escape(note)}</p>" for note in report.notes)
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head><body>'
+    return document(
+        title,
         f"<h1>{html.escape(title)}</h1><p>{html.escape(_explained(report))}</p>{notes}"
         f"<h2>Grades</h2><table><tr>{head}</tr>{''.join(rows)}</table>"
-        f"<h2>What each edit changes</h2>{_matrix(report)}{strips}</body></html>\n"
+        f"<h2>What each edit changes</h2>{_matrix(report)}{strips}",
     )
 
 

@@ -16,9 +16,9 @@ from latentry.files import write_file
 from latentry.metrics.comparison import Group
 from latentry.metrics.passport import Passport
 from latentry.report.comparison import REAL, Comparison, Contender, differing_settings, table_rows
+from latentry.report.document import document
 from latentry.report.findings import findings_section
 from latentry.report.grid import pairs, tile, to_png
-from latentry.report.page import _STYLE
 
 _COLUMNS = 6
 _WIDTH_PX, _HEIGHT_PX, _MARGIN_PX = 320.0, 120.0, 6.0
@@ -55,11 +55,7 @@ def write_comparison_page(path: Path, comparison: Comparison) -> Path:
             _again(comparison),
         ]
     )
-    page = (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Comparison: {html.escape(names)}</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{_STYLE}{_MORE_STYLE}</style></head><body>{body}</body></html>\n"
-    )
+    page = document(f"Comparison: {names}", body, _MORE_STYLE)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

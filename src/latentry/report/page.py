@@ -10,33 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from latentry.files import read_json, write_file
+from latentry.report.document import document
 from latentry.report.evaluation import evaluation_section
 from latentry.report.findings import findings_section
 from latentry.training.doctor import diagnose_run
 from latentry.training.run import Run
-
-_STYLE = """
-:root { color-scheme: light dark; --ink: #1c1d21; --paper: #fff; --faint: #6b7280; --line: #e5e7eb; --card: #f8f9fb; }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e8e9ed; --paper: #16171b; --faint: #9aa1ad; --line: #2e3138; --card: #1e2026; }
-}
-body { margin: 0 auto; max-width: 62rem; padding: 2rem 1.25rem 4rem; background: var(--paper); color: var(--ink);
-  font: 16px/1.55 system-ui, sans-serif; }
-h1 { font-size: 1.6rem; margin: 0 0 .25rem; } h2 { font-size: 1.15rem; margin: 2.5rem 0 .75rem; }
-p, figcaption { color: var(--faint); margin: .25rem 0 1rem; } figure { margin: 0; }
-img { max-width: 100%; image-rendering: auto; border-radius: 6px; background: #fff; }
-.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .75rem; margin: 1.25rem 0; }
-.facts div { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .6rem .8rem; }
-.facts b { display: block; font-size: 1.15rem; } .facts span { color: var(--faint); font-size: .85rem; }
-.plots svg { width: 100%; height: auto; background: #fff; border-radius: 6px; }
-table { border-collapse: collapse; font-size: .9rem; width: 100%; } td { border-top: 1px solid var(--line);
-  padding: .3rem .75rem .3rem 0; vertical-align: top; } td:first-child { color: var(--faint); white-space: nowrap; }
-.finding { background: var(--card); border: 1px solid var(--line); border-left: 4px solid #dc2626; border-radius: 8px;
-  padding: .25rem 1rem; margin: .75rem 0; } .finding h3 { font-size: 1rem; margin: .6rem 0 .25rem; }
-.finding pre { white-space: pre-wrap; } .finding svg { max-width: 20rem; background: #fff; border-radius: 6px; }
-pre { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .75rem; overflow-x: auto; }
-details summary { cursor: pointer; } @media print { body { max-width: none; } details { display: none; } }
-"""
 
 
 def write_page(run: Run) -> Path:
@@ -60,13 +38,8 @@ def write_page(run: Run) -> Path:
         f"<h2>Settings</h2>{_settings(config.to_json())}",
         f"<h2>Again</h2><pre>latentry sample {html.escape(str(run.path))} --seeds 0-63 -o samples.png</pre>",
     ]
-    page = (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>'
-        f"<body>{''.join(parts)}</body></html>\n"
-    )
     path = run.path / "report.html"
-    write_file(path, page.encode())
+    write_file(path, document(title, "".join(parts)).encode())
     return path
 
 
