@@ -52,7 +52,7 @@ def main() -> None:
 CPU = torch.device("cpu")
 
 
-class PlainFolder(Dataset):
+class PlainFolder(Dataset[torch.Tensor]):
     """Every picture of a folder, opened and converted anew whenever it is asked for."""
 
     def __init__(self, folder: Path, size: int) -> None:

@@ -53,7 +53,7 @@ def measured(recipe: str, size: int, batch: int, repeats: int) -> str:
             for _ in range(repeats):  # in turn: a shared machine changes its pace
                 limits.append(matmul_flops_per_sec() / per_picture)
                 rates.append(batch / seconds(lambda: model.network.decode(z)))
-        by_seed = [batch / seconds(lambda: model.sample(range(batch))) for _ in range(repeats)]
+        by_seed = [batch / seconds(lambda: model.sample(batch)) for _ in range(repeats)]
     rate, limit = statistics.median(rates), statistics.median(limits)
     share = statistics.median(done / most for done, most in zip(rates, limits, strict=True))
     return (

@@ -6,7 +6,12 @@ all. So the ranks together do what one rank does with all rows, but for the orde
 rank's own rows, and gradients are averaged over ranks (models/gradients.py).
 
 Only what runs inside `together` is shared. Elsewhere (scoring, sampling, fitting), and with one rank, every function
-here is the plain one. Letters: W ranks, b rows of one rank, B = W b rows of all.
+here is the plain one.
+
+Where a rank's rows are too many for its memory they take turns (models/optimise.py). To random numbers each turn is one
+more rank; but no turn knows the others' rows, so a statement about the batch has to be made before turns or after.
+
+Letters: W ranks, T turns, b rows of one rank in one turn, B = W T b rows of all.
 """
 
 from __future__ import annotations
@@ -38,27 +43,39 @@ class Ranks:
 
 class _Work(NamedTuple):
     ranks: Ranks
-    parts: int  # whole batches that stand one after another in a tensor's rows
+    parts: int = 1  # whole batches that stand one after another in a tensor's rows
+    turn: int = 0
+    turns: int = 1
 
 
-_ONE_RANK = _Work(Ranks(), 1)
+_ONE_RANK = _Work(Ranks())
 _work: ContextVar[_Work] = ContextVar("latentry_ranks", default=_ONE_RANK)
 
 
 @contextmanager
 def together(ranks: Ranks) -> Iterator[None]:
     """Inside, rows are those of one rank among several: every rank has to be there, and to do the same."""
-    token = _work.set(_Work(ranks, 1))
-    try:
+    with _working(_Work(ranks)):
         yield
-    finally:
-        _work.reset(token)
 
 
 @contextmanager
 def in_parts(n: int) -> Iterator[None]:
     """Inside, rows are n batches one after another, real and then generated pictures, say."""
-    token = _work.set(_Work(_work.get().ranks, n))
+    with _working(_work.get()._replace(parts=n)):
+        yield
+
+
+@contextmanager
+def in_turn(turn: int, turns: int) -> Iterator[None]:
+    """Inside, rows are those of one of this rank's turns."""
+    with _working(_work.get()._replace(turn=turn, turns=turns)):
+        yield
+
+
+@contextmanager
+def _working(work: _Work) -> Iterator[None]:
+    token = _work.set(work)
     try:
         yield
     finally:
@@ -72,6 +89,13 @@ def alone() -> Any:
 
 def ranks_here() -> Ranks:
     """The ranks that share what is computed here; one, but inside `together`."""
+    work = _work.get()
+    assert work.turns == 1, "training/passes.py refuses what asks about the whole batch in one turn"
+    return work.ranks
+
+
+def ranks_of_step() -> Ranks:
+    """The ranks that share the step, whoever's turn it is."""
     return _work.get().ranks
 
 
@@ -154,11 +178,11 @@ class _Sum(torch.autograd.Function):
 
 def _own_rows(draw: Callable[[list[int]], Tensor], shape: Sequence[int], rows: int) -> Tensor:
     """This rank's part of what is drawn for the batch of all."""
-    ranks, parts = _work.get()
-    whole = list(shape)
-    if ranks.world == 1:
+    ranks, parts, turn, turns = _work.get()
+    whole, sharers = list(shape), ranks.world * turns
+    if sharers == 1:
         return draw(whole)
     n = whole[rows]
-    whole[rows] = n * ranks.world
-    drawn = draw(whole).unflatten(rows, (parts, ranks.world, n // parts))
-    return drawn.select(rows + 1, ranks.rank).flatten(rows, rows + 1)
+    whole[rows] = n * sharers
+    drawn = draw(whole).unflatten(rows, (parts, sharers, n // parts))
+    return drawn.select(rows + 1, ranks.rank * turns + turn).flatten(rows, rows + 1)

@@ -32,15 +32,19 @@ def machine(monkeypatch):
     """A machine whose speed falls with the pixels, in place of trials; what was tried, as (side, batch)."""
     tried = []
 
-    def set_speed(rate_at_32, *, per_batch=1.0, native=128, own=64, bytes_at_32=2**20, refuse=()):
+    def set_speed(rate_at_32, *, per_batch=1.0, native=128, own=64, bytes_at_32=2**20, refuse=(), no_passes=False):
         def try_out(config, seconds):
             side, batch = int(str(config.data.size or own).split("x")[0]), config.training.batch
             tried.append((side, batch))
             if batch in refuse:
                 raise InputError("no such batch")
             rate = rate_at_32 * (32 / side) ** 2 * (per_batch if batch > config_batch else 1.0)
-            peak = bytes_at_32 * (side // 32) ** 2 * batch
-            return square(side, rate, batch=batch, images_per_step=batch, native_px=native, peak_bytes=peak)
+            passes = config.training.micro_batch
+            if passes is not None and no_passes:
+                raise InputError("norm=batch reads the whole batch")
+            peak = bytes_at_32 * (side // 32) ** 2 * (passes or batch)
+            counts = {"batch": batch, "micro_batch": passes, "images_per_step": batch}
+            return square(side, rate, **counts, native_px=native, peak_bytes=peak)
 
         config_batch = VAE.training.batch
         monkeypatch.setattr(planning, "try_out", try_out)
@@ -134,10 +138,20 @@ def test_the_batch_doubles_while_that_pays(machine):
     assert any(line.startswith("batch 32: 2,000 images a second; batch 64: 3,000") for line in found.why)
 
 
-def test_the_batch_halves_until_memory_suffices(machine):
+@pytest.mark.parametrize("given", [{}, {"batch": 32}])
+def test_passes_shorten_until_memory_suffices(machine, given):
+    """The batch is what was asked for: of 8 GiB free, 32 at once take more than 8, 16 half of that."""
     machine(2_000, bytes_at_32=2**28 + 2**20)
+    found = plan("vae", "somewhere", budget="10m", size=32, **given)
+    assert (found.chosen.trial.batch, found.chosen.trial.micro_batch) == (32, 16)
+    assert found.command.endswith("--micro-batch 16")
+    assert found.why[-1] == "passes of 16 pictures, as memory does not suffice for 32 at once"
+
+
+def test_the_batch_halves_where_it_cannot_be_taken_in_passes(machine):
+    machine(2_000, bytes_at_32=2**28 + 2**20, no_passes=True)
     found = plan("vae", "somewhere", budget="10m", size=32)
-    assert found.chosen.trial.batch == 16  # of 8 GiB free, 32 take more than 8
+    assert (found.chosen.trial.batch, found.chosen.trial.micro_batch) == (16, None)
 
 
 def test_a_batch_that_the_recipe_refuses_is_left_alone(machine):
@@ -147,7 +161,9 @@ def test_a_batch_that_the_recipe_refuses_is_left_alone(machine):
 
 def test_too_little_memory_or_time_is_refused_in_one_line(machine):
     machine(2_000, bytes_at_32=2**32)
-    with pytest.raises(InputError, match=r"batch \(=8\) needs 32.0 GiB; 8.0 GiB are free; close other programs"):
+    with pytest.raises(
+        InputError, match=r"batch \(=32\) needs 32.0 GiB in passes of 8; 8.0 GiB are free; close other programs"
+    ):
         plan("vae", "somewhere", budget="10m", size=32)
     tried = machine(2_000)
     with pytest.raises(InputError, match=r"budget \(=30s\) is over before training begins: starting and .* take 30s"):

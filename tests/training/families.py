@@ -59,6 +59,8 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "adaptive augmentation, critic dropout": (
         "dcgan", {"base": 4, "augment": "adaptive", "critic_norm": "none", "critic_dropout": 0.3, "flip": "yes"},
     ),
+    "vae in passes": ("vae", {"micro_batch": 4, "dropout": 0.3, "flip": "yes"}),
+    "wgan-gp in passes": ("wgan-gp", {**ADVERSARIAL, "critic_steps": 2, "norm": "none", "micro_batch": 4}),
 }  # fmt: skip
 
 

@@ -27,9 +27,11 @@ from latentry.training.budget import resolve_budget
 from latentry.training.device import pick_device
 from latentry.training.loop import Loop
 from latentry.training.observer import Observer
+from latentry.training.passes import check_passes
 from latentry.training.ranks import check_batch, everywhere, on_first
 from latentry.training.rng import rng_for
 from latentry.training.run import Run, command_line, create_run
+from latentry.training.stepper import check_compile
 from latentry.training.stream import PictureStream
 
 _BUILT_IN_SECONDS = 60.0
@@ -95,16 +97,18 @@ def assemble(
     )
 
 
-def check_shared(config: Config, ranks: Ranks) -> None:
-    """Refuse a batch or a device that the ranks cannot share."""
+def check_shared(config: Config, own: OwnNetworks, ranks: Ranks) -> None:
+    """Refuse a batch or a device that the ranks cannot share, and passes that do not add up to a batch."""
     packing = config.model.packing if isinstance(config.model, GANSettings) else 1
     check_batch(config.training.batch, packing, ranks)
+    check_passes(config, own, ranks)
+    check_compile(config.training, ranks)
     pick_device(config.training.device, ranks)
 
 
 def _check(config: Config, images: ImageSet, own: OwnNetworks, ranks: Ranks) -> dict[str, Any]:
     """What a run records of its data, once nothing of it is refused."""
-    check_shared(config, ranks)
+    check_shared(config, own, ranks)
     trackers(config.training.track)
     rows, held_out = split_config_rows(images, config)
     condition = _condition(config, images, rows)

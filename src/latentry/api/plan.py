@@ -28,6 +28,7 @@ SIZES_PX = (32, 64, 128, 256)  # beside the pictures' own
 _TRIAL_SECONDS = 2.0, 8.0  # of training in one trial: a hundredth of the time, within these
 _FASTER = 1.3  # a doubled batch is worth it from here on
 _FEWEST_STEPS = 20_000  # and while so many steps are left
+_SHORTEST = 8  # pictures in a pass, and in a batch
 _FULL = 0.9  # share of the free memory that may be taken
 
 
@@ -51,6 +52,11 @@ class Option:
     def steps(self) -> int:
         """Updates of the weights."""
         return self.images // max(1, self.trial.images_per_step)
+
+    @property
+    def pass_images(self) -> int:
+        """Pictures that are computed at a time."""
+        return self.trial.micro_batch or self.trial.batch
 
     @property
     def peak_bytes(self) -> int:
@@ -134,7 +140,9 @@ def plan(
     def attempt(**changes: Any) -> Option:
         changed = config.with_settings(**changes)
         if progress is not None:
-            progress(f"{changed.data.size or 'own size'}, batch {changed.training.batch}")
+            passes = changed.training.micro_batch
+            in_passes = "" if passes is None else f" in passes of {passes}"
+            progress(f"{changed.data.size or 'own size'}, batch {changed.training.batch}{in_passes}")
         found = try_out(changed, within)
         options.append(predict(found, changed, seconds))
         return options[-1]
@@ -204,19 +212,26 @@ def _try_sizes(config: Config, attempt: Callable[..., Option]) -> None:
 
 
 def _try_batches(config: Config, attempt: Callable[..., Option], best: Option, given: bool) -> Option:
-    """Half the batch while memory does not suffice, else twice the batch while that pays; a given batch is kept."""
-    if given:
-        return best
+    """Shorter passes while memory does not suffice, or half the batch; else twice the batch while that pays.
+
+    A given batch is kept, and a given length of passes too.
+    """
     trial = best.trial
     size = {"size": f"{trial.height}x{trial.width}"} if trial.height > 1 else {}
 
-    def with_batch(batch: int) -> Option | None:
+    def with_batch(batch: int, passes: int | None = config.training.micro_batch) -> Option | None:
         try:
-            return attempt(**size, batch=batch)
+            return attempt(**size, batch=batch, micro_batch=passes)
         except InputError:  # the recipe needs another one
             return None
 
-    while best.too_big and best.trial.batch > 8 and (smaller := with_batch(best.trial.batch // 2)) is not None:
+    while best.too_big and config.training.micro_batch is None and (passes := best.pass_images) > _SHORTEST:
+        if (shorter := with_batch(trial.batch, passes // 2)) is None:
+            break
+        best = shorter
+    if given:
+        return best
+    while best.too_big and best.pass_images > _SHORTEST and (smaller := with_batch(best.trial.batch // 2)) is not None:
         best = smaller
     while best.fits and best.steps >= 2 * _FEWEST_STEPS and (larger := with_batch(2 * best.trial.batch)) is not None:
         if not worth_doubling(best, larger):
@@ -242,6 +257,8 @@ def explain(best: Option, options: list[Option], config: Config) -> tuple[str, .
         what = "does not fit" if not least.fits else f"would see {least.images:,} of {least.enough:,} images"
         lines.append(f"{least.trial.height} x {least.trial.width} {what} in that time")
     batches = [each for each in options if _pixels(each) == _pixels(best) and each.trial.batch != trial.batch]
+    if trial.micro_batch is not None and config.training.micro_batch is None:
+        lines.append(f"passes of {trial.micro_batch} pictures, as memory does not suffice for {trial.batch} at once")
     for other in batches:
         rate = f"{other.trial.images_per_sec:,.0f} images a second" if other.fits else "does not fit"
         lines.append(f"batch {other.trial.batch}: {rate}; batch {trial.batch}: {trial.images_per_sec:,.0f}")
@@ -283,6 +300,8 @@ def command(config: Config, option: Option) -> str:
     if (trial.height, trial.width) != (1, 1):
         words += ["--size", f"{trial.height}" if trial.height == trial.width else f"{trial.height}x{trial.width}"]
     words += ["--batch", f"{trial.batch}", "--images", f"{option.images}"]
+    if trial.micro_batch is not None:
+        words += ["--micro-batch", f"{trial.micro_batch}"]
     return " ".join(map(shlex.quote, words))
 
 
@@ -297,4 +316,6 @@ def _nothing_fits(option: Option, budget: str) -> str:
         return f"budget (={budget}) is over before training begins: starting and finishing take {aside:.0f}s; give more"
     needed = f"{option.peak_bytes / 2**30:.1f} GiB" if trial.fits else "more memory than there is"
     free = f"{trial.free_bytes / 2**30:.1f} GiB are free; " if trial.fits else ""
+    if trial.micro_batch is not None:
+        needed += f" in passes of {trial.micro_batch}"
     return f"batch (={trial.batch}) needs {needed}; {free}close other programs, or give a smaller --size or --batch"

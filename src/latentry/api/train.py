@@ -149,7 +149,7 @@ def _resume(
     run: Run, config: Config, images: ImageSet, own: OwnNetworks, observers: Sequence[Observer], ranks: Ranks
 ) -> TrainingResult:
     """Continue a run; only the first rank has to see its folder."""
-    everywhere(ranks, lambda: check_shared(config, ranks))
+    everywhere(ranks, lambda: check_shared(config, own, ranks))
     recorded = on_first(ranks, lambda: read_json(run.data_file)["fingerprint"])
     if images.fingerprint != recorded:
         raise InputError(

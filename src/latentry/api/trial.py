@@ -29,7 +29,6 @@ _TICKS = 3  # the first warms up, the second is measured whole, the third ends t
 _N_LATENTS = 2_000, 20_000  # a quarter of the images within these: what samplers are fitted to, in training.finish
 _N_SHOWN = 2_000, 200_000  # likewise what a probe is shown, in api.measure
 _N_PROBED = 2_000
-_FAULT_BYTES = 64 * 2**10  # of a memory-mapped file come in at once when one picture is read
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,7 @@ class Trial:
     Attributes:
         height, width: of a picture, in pixels.
         batch: pictures in one batch.
+        micro_batch: pictures in one pass; None for the whole batch.
         images_per_step: pictures that one step reads; several batches where the critic takes several.
         images_per_sec: while training, between ticks.
         start_sec: from the start of the process to the first step.
@@ -72,6 +72,7 @@ class Trial:
     mapped_bytes: int = 0
     read_bytes: int = 0
     free_bytes: int = 0
+    micro_batch: int | None = None
     n_train: int = 0
     native_px: int = 0
     device: str = "cpu"
@@ -115,7 +116,7 @@ def try_out(config: Config, seconds: float) -> Trial:
     if "out_of_memory" in answer or done.returncode in (-9, 137):  # the system ends the process that asks for too much
         size = config.data.size_px or 0
         height, width = (size, size) if isinstance(size, int) else size
-        return Trial(height, width, config.training.batch, fits=False)
+        return Trial(height, width, config.training.batch, micro_batch=config.training.micro_batch, fits=False)
     if not answer:
         raise RuntimeError(f"a trial run of {config.recipe} ended with status {done.returncode}: {done.stderr[-2000:]}")
     start = whole - answer.pop("known_sec")  # with the interpreter's own start and end
@@ -165,6 +166,7 @@ def _measure(config: Config, seconds: float) -> dict[str, Any]:
     from latentry.api.opening import open_config_images
     from latentry.api.train import train
     from latentry.training.device import pick_device
+    from latentry.training.stream import FAULT_BYTES, HELD_BYTES
 
     device = pick_device(config.training.device)
     on_cuda = device.type == "cuda"
@@ -184,6 +186,7 @@ def _measure(config: Config, seconds: float) -> dict[str, Any]:
         "height": images.spec.height,
         "width": images.spec.width,
         "batch": config.training.batch,
+        "micro_batch": config.training.micro_batch,
         "images_per_step": last["images"] // last["step"],
         "images_per_sec": steady_rate(log),
         "tick_sec": tick_seconds(log),
@@ -193,8 +196,8 @@ def _measure(config: Config, seconds: float) -> dict[str, Any]:
         "probe_sec": probe_sec,
         "fits_samplers": "sampler" in config.groups and config.sampler.sampler != "prior",
         "peak_bytes": torch.cuda.max_memory_reserved(device) if on_cuda else peak_memory(),
-        "mapped_bytes": pictures.nbytes if mapped else 0,
-        "read_bytes": max(pictures[:1].nbytes, _FAULT_BYTES),
+        "mapped_bytes": min(pictures.nbytes, HELD_BYTES) if mapped else 0,
+        "read_bytes": max(pictures[:1].nbytes, FAULT_BYTES),
         "free_bytes": free,
         "n_train": facts["n_train"],
         "native_px": min((min(size.width, size.height) for size in images.report.sizes[:1]), default=0),

@@ -89,7 +89,8 @@ def _cells(option: Option) -> list[str]:
     from latentry.report.console import duration
 
     trial = option.trial
-    what = [f"{trial.height} x {trial.width}", f"{trial.batch}"]
+    passes = "" if trial.micro_batch is None else f" by {trial.micro_batch}"
+    what = [f"{trial.height} x {trial.width}", f"{trial.batch}{passes}"]
     if not trial.fits:
         return [*what, *[""] * 5, "too much"]
     numbers = [f"{trial.images_per_sec:,.0f}", f"{option.images:,}", f"{option.steps:,}"]

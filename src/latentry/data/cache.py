@@ -31,7 +31,7 @@ class Decoded:
     """Everything that is kept of a decoded set."""
 
     images: np.ndarray  # uint8 [N, C, H, W]
-    digests: np.ndarray  # uint8 [N, 16]
+    digests: np.ndarray | None  # uint8 [N, 16]; None where not all pictures were read
     labels: Labels | None
     split: np.ndarray | None
     names: tuple[str, ...]
@@ -95,6 +95,7 @@ def write_tables(temporary: Path, decoded: Decoded) -> None:
     if decoded.split is not None:
         arrays["split"] = decoded.split
     np.savez(temporary / "labels.npz", **arrays)  # type: ignore[arg-type]
+    assert decoded.digests is not None, "what is written was read"
     np.save(temporary / "digests.npy", decoded.digests)
     (temporary / "names.txt").write_text("\0".join(decoded.names), "utf-8", "surrogateescape", newline="")
     (temporary / "meta.json").write_text(json.dumps(decoded.meta), "utf-8")

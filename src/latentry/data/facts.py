@@ -102,7 +102,7 @@ def report_from_json(record: dict[str, Any]) -> Report:
 def make_report(
     source: str,
     policy: Policy,
-    facts: Sequence[Facts],
+    facts: Counter[Facts],
     skipped: Sequence[Skipped],
     labels: Labels | None,
     split: np.ndarray | None,
@@ -113,24 +113,28 @@ def make_report(
     Args:
         source: as it should read.
         policy: what they were turned into.
-        facts: of the pictures that are in the set.
+        facts: of the pictures that are in the set, and how many have them.
         skipped: those that are not.
         labels, split: of those that are.
         notes: choices that were made on the way.
     """
-    sizes = Counter((fact.width, fact.height) for fact in facts)
+    sizes: Counter[tuple[int, int]] = Counter()
+    modes: Counter[str] = Counter()
+    for fact, n in facts.items():
+        sizes[fact.width, fact.height] += n
+        modes[fact.mode] += n
     report = Report(
         source=source,
-        n_images=len(facts),
+        n_images=facts.total(),
         channels=policy.channels,
         height=policy.height,
         width=policy.width,
         policy=policy.describe(),
         policy_key=policy.key,
         sizes=tuple(SizeCount(w, h, n) for (w, h), n in sizes.most_common(_LISTED)),
-        modes=dict(Counter(fact.mode for fact in facts).most_common()),
-        n_rotated=sum(fact.rotated for fact in facts),
-        n_transparent=sum(fact.transparent for fact in facts),
+        modes=dict(modes.most_common()),
+        n_rotated=sum(n for fact, n in facts.items() if fact.rotated),
+        n_transparent=sum(n for fact, n in facts.items() if fact.transparent),
         n_skipped=len(skipped),
         skipped=tuple(skipped[:_LISTED]),
         notes=notes,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ from typing import Any
 import numpy as np
 
 from latentry.data import build
+from latentry.data.arrays import NumpySource
 from latentry.data.cache import Decoded, cache_folder, cache_key, commit, load, new_entry, write_tables
 from latentry.data.contents import Contents, Source, Stamp
 from latentry.data.duplicates import pixel_digests
 from latentry.data.facts import Report, Skipped, make_report, report_from_json, with_labels
+from latentry.data.in_place import open_in_place
 from latentry.data.labels import Labels
 from latentry.data.points import PointSource, point_report
 from latentry.data.sources import open_source
@@ -109,6 +112,8 @@ def open_images(
     source = open_source(spec, request.size)
     if isinstance(source, PointSource):
         return _point_set(source, request)
+    if isinstance(source, NumpySource) and (mapped := open_in_place(source, request)) is not None:
+        return _image_set(mapped, source)
     stamp = source.stamp()
     if stamp is None:
         return _image_set(_decode_in_memory(source, request, progress), source)
@@ -232,7 +237,7 @@ def _decode(
     report = make_report(
         source.where,
         built.policy,
-        built.facts,
+        Counter(built.facts),
         [Skipped(contents.names[item.row], item.reason) for item in built.bad],
         labels,
         split,

@@ -12,9 +12,11 @@ import numpy as np
 from latentry.data.duplicates import exact_groups, near_groups, pixel_digests
 from latentry.data.facts import Duplicates, Report
 from latentry.data.images import ImageSet, open_images
+from latentry.data.in_place import spread
 from latentry.settings.data import Channels, Fit
 
 _MANY_COPIES = 0.01
+_COMPARED = 200_000  # pictures at most that are looked at for copies: half a minute, and thumbnails of 150 MB
 
 
 def inspect_images(
@@ -34,15 +36,18 @@ def inspect_images(
 
 def inspect_set(images: ImageSet) -> Report:
     """The report on an open set, with duplicates and leaks and the warnings that follow from them."""
-    digests = pixel_digests(images.images) if images.digests is None else images.digests
-    exact = exact_groups(digests)
+    looked_at = spread(len(images), _COMPARED)
+    if images.digests is None:
+        exact = [looked_at[group].tolist() for group in exact_groups(pixel_digests(images.images[looked_at]))]
+    else:
+        exact = exact_groups(images.digests)
     copies = np.zeros(len(images), bool)
     first_of = {}
     for group in exact:
         copies[group[1:]] = True
         first_of[group[0]] = group
     points = images.spec.points  # however close, two points are no copies: that is what a mode is made of
-    near = [] if points else near_groups(images.images, np.flatnonzero(~copies))
+    near = [] if points else near_groups(images.images, looked_at[~copies[looked_at]])
     near_with_copies = [[row for head in group for row in first_of.get(head, [head])] for group in near]
     leaks = _leaks(images, [*exact, *near_with_copies])
     duplicates = Duplicates(_named(images, exact), _named(images, near), _named(images, leaks))
@@ -58,7 +63,11 @@ def inspect_set(images: ImageSet) -> Report:
         warnings.append(
             f"{len(leaks)} pictures occur on both sides of the source's split: held-out scores will look too good"
         )
-    return dataclasses.replace(report, duplicates=duplicates, warnings=tuple(warnings))
+    notes = report.notes
+    if len(looked_at) < len(images):
+        what = "near copies" if images.digests is not None else "copies"
+        notes = (*notes, f"{what} were looked for among {len(looked_at):,} of the {len(images):,} pictures")
+    return dataclasses.replace(report, duplicates=duplicates, notes=notes, warnings=tuple(warnings))
 
 
 def _leaks(images: ImageSet, groups: list[list[int]]) -> list[list[int]]:
@@ -77,5 +86,5 @@ def _leaks(images: ImageSet, groups: list[list[int]]) -> list[list[int]]:
 
 
 def _named(images: ImageSet, groups: list[list[int]]) -> tuple[tuple[str, ...], ...]:
-    names = images.files or tuple(f"picture {row}" for row in range(len(images)))
-    return tuple(tuple(names[row] for row in group) for group in groups)
+    files = images.files
+    return tuple(tuple(files[row] if files else f"picture {row}" for row in group) for group in groups)

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from latentry.data.duplicates import pixel_digests
+from latentry.data.in_place import LARGE_BYTES
+from latentry.data.permutation import permuted
 from latentry.errors import InputError
 
 if TYPE_CHECKING:
     from latentry.data.images import ImageSet
 
+_WRITTEN_DOWN = 1 << 22  # pictures; the order of an epoch of more is worked out where it is asked for
+_BLOCK = 1 << 13  # positions of it at a time
 _HOLDOUT_STREAM, _EPOCH_STREAM = 0x401D, 0xE90C  # keeps the two uses of one seed apart
 
 
@@ -42,11 +46,27 @@ def batch_indices(n: int, batch: int, *, seed: int, step: int, rank: int = 0, wo
     left = batch
     while left:
         epoch, offset = divmod(position, n)
-        part = _epoch_order(n, seed, epoch)[offset : offset + left]
+        part = _epoch_part(n, seed, epoch, offset, min(n, offset + left))
         parts.append(part)
         position += len(part)
         left -= len(part)
     return np.concatenate(parts)
+
+
+def _epoch_part(n: int, seed: int, epoch: int, start: int, end: int) -> np.ndarray:
+    """Some of the order of one epoch, int64 [end - start]."""
+    if n <= _WRITTEN_DOWN:
+        return _epoch_order(n, seed, epoch)[start:end]
+    blocks = range(start // _BLOCK, (end - 1) // _BLOCK + 1)
+    first = blocks.start * _BLOCK
+    return np.concatenate([_epoch_block(n, seed, epoch, block) for block in blocks])[start - first : end - first]
+
+
+@lru_cache(maxsize=16)
+def _epoch_block(n: int, seed: int, epoch: int, block: int) -> np.ndarray:
+    """Some of the order of one epoch of many pictures, int64, at most `_BLOCK`; for a batch alone it takes as long."""
+    positions = np.arange(block * _BLOCK, min(n, (block + 1) * _BLOCK))
+    return permuted(positions, n, (_EPOCH_STREAM, seed, epoch))
 
 
 @lru_cache(maxsize=4)
@@ -61,7 +81,8 @@ def holdout_indices(images: ImageSet, fraction: float, seed: int) -> tuple[np.nd
     """The pictures to train on and those held out, each sorted.
 
     A set that brings its own split keeps it, but for held-out pictures whose exact copy is trained on: they are in
-    neither part. Otherwise pictures are drawn, and exact copies of one picture fall on the same side.
+    neither part. Otherwise pictures are drawn, and exact copies of one picture fall on the same side. Of a set that is
+    too large to be read as a whole, copies are not known.
 
     Args:
         images: the set.
@@ -75,6 +96,8 @@ def holdout_indices(images: ImageSet, fraction: float, seed: int) -> tuple[np.nd
     if not 0 <= fraction < 1:
         raise InputError(f"holdout (={fraction}) is a share of the pictures, at least 0 and below 1")
     n = len(images)
+    if images.digests is None and images.images.nbytes > LARGE_BYTES:
+        return _drawn(n, min(max(1, round(fraction * n)), n - 1) if fraction else 0, seed)
     digests = pixel_digests(images.images) if images.digests is None else images.digests
     _, picture = np.unique(digests.view("V16").reshape(-1) if digests.size else digests, return_inverse=True)
     if images.split is not None and images.split.any() and not images.split.all():
@@ -94,3 +117,10 @@ def holdout_indices(images: ImageSet, fraction: float, seed: int) -> tuple[np.nd
         taken = order[:1] if groups > 1 else order[:0]
     held = np.isin(picture, taken)
     return np.flatnonzero(~held), np.flatnonzero(held)
+
+
+def _drawn(n: int, n_held_out: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to train on and rows held out, each sorted, where no two pictures are known to be one."""
+    kept = np.ones(n, bool)
+    kept[permuted(np.arange(n_held_out), n, (_HOLDOUT_STREAM, seed))] = False
+    return np.flatnonzero(kept), np.flatnonzero(~kept)

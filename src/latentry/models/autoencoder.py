@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from latentry.models.contract import Batch
+from latentry.models.contract import Batch, Progress
 from latentry.models.likelihood import Likelihood
 from latentry.models.optimise import build_optimiser, descend
 from latentry.models.sampler import Samplers
@@ -77,20 +77,24 @@ class AutoencoderMethod:
     """
 
     def __init__(self, module: Autoencoder, settings: AutoencoderSettings, training: TrainingSettings) -> None:
-        self.module, self.settings, self.clip = module, settings, training.clip
+        self.module, self.settings, self.training = module, settings, training
         self.model, self.batches = module, 1
         self.optimisers = {
             "autoencoder": build_optimiser([w for w in module.parameters() if w.requires_grad], training)
         }
 
-    def step(self, batch: Batch, rng: torch.Generator, progress: float) -> dict[str, Tensor]:
+    def step(self, batch: Batch, rng: torch.Generator, progress: Progress) -> dict[str, Tensor]:
         """Corrupt, encode, decode, and descend the distance to the uncorrupted picture."""
         use_rng(self.module, rng)
-        corrupted = corrupt(batch.x, self.settings.noise, self.settings.masking, rng)
-        output = self.module.decoder_output(self.module.encode(corrupted))
-        loss = self.module.likelihood.negative_log(output, batch.x).mean()
-        descend(self.optimisers["autoencoder"], loss, self.clip)
-        return {"loss": loss.detach(), "reconstruction": loss.detach()}
+
+        def objective(rows: slice) -> tuple[Tensor, dict[str, Tensor]]:
+            x = batch.x[rows]
+            corrupted = corrupt(x, self.settings.noise, self.settings.masking, rng)
+            output = self.module.decoder_output(self.module.encode(corrupted))
+            return self.module.likelihood.negative_log(output, x), {}
+
+        loss, _ = descend(self.optimisers["autoencoder"], objective, len(batch.x), rng, self.training)
+        return {"loss": loss.mean(), "reconstruction": loss.mean()}
 
     def score(self, model: nn.Module, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
         """The reconstruction term per picture, from uncorrupted input."""

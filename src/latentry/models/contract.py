@@ -9,12 +9,19 @@ from torch import Tensor, nn
 
 from latentry.settings.specs import ConditionSpec, ImageSpec, LatentSpec
 
+Progress = float | Tensor
+"""The share of a run that is over; a tensor [] where steps are repeated without Python (training/recording.py)."""
+
 
 class Batch(NamedTuple):
     """One step's pictures, x in [-1, 1], [B, C, H, W], and their conditions [B, K] where the model is told any."""
 
     x: Tensor
     condition: Tensor | None = None
+
+    def rows(self, rows: slice) -> Batch:
+        """Some of the pictures."""
+        return Batch(self.x[rows], None if self.condition is None else self.condition[rows])
 
     def split(self, n: int) -> list[Batch]:
         """Parts of n pictures each."""
@@ -63,7 +70,7 @@ class Method(Protocol):
         """Everything that is trained or counted, the model among it: what a checkpoint holds."""
         ...
 
-    def step(self, batch: Batch, rng: torch.Generator, progress: float) -> dict[str, Tensor]:
+    def step(self, batch: Batch, rng: torch.Generator, progress: Progress) -> dict[str, Tensor]:
         """One update of the weights.
 
         Args:

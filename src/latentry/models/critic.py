@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from latentry.nn import Features, Linear
 from latentry.settings.specs import ConditionSpec
@@ -22,6 +23,12 @@ class Judgement(NamedTuple):
 
     score: Tensor
     guess: Tensor | None
+
+    def halves(self) -> tuple[Judgement, Judgement]:
+        """Of the first half of the pictures, and of the second."""
+        (score_a, score_b), guess = self.score.chunk(2), self.guess
+        guess_a, guess_b = (None, None) if guess is None else guess.chunk(2)
+        return Judgement(score_a, guess_a), Judgement(score_b, guess_b)
 
 
 class Critic(nn.Module):
@@ -53,3 +60,15 @@ class Critic(nn.Module):
             assert condition is not None
             score = score + (self.embed(condition) * features).sum(dim=1)  # Miyato and Koyama 2018, Eq. 3
         return Judgement(score.float(), None if self.guess is None else self.guess(features).float())
+
+
+def guess_loss(guess: Tensor, condition: Tensor | None, told: ConditionSpec | None) -> Tensor:
+    """How far a guess [B, K] is from the condition [B, K]: -log of its probability, or squared distance; [B]."""
+    assert condition is not None and told is not None
+    match told.kind:
+        case "class":
+            return F.cross_entropy(guess, condition, reduction="none")
+        case "attributes":
+            return F.softplus(-guess * condition).sum(dim=1)
+        case "numbers":
+            return 0.5 * (guess - condition).square().sum(dim=1)

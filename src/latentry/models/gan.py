@@ -25,15 +25,14 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from latentry.losses.adversarial import ADVERSARIAL
 from latentry.losses.penalty import clip_weights, dragan_penalty, gradient_penalty, score_and_gradient, zero_centred
 from latentry.models.conditions import Conditions, tell
-from latentry.models.contract import Batch
-from latentry.models.critic import Judgement
+from latentry.models.contract import Batch, Progress
+from latentry.models.critic import Judgement, guess_loss
 from latentry.models.noise import NoiseSize
-from latentry.models.optimise import along_cosine, build_optimiser, descend
+from latentry.models.optimise import along_cosine, build_optimiser, descend, joined, replayed, take_turns, turns_of
 from latentry.models.sampler import Noise, Samplers
 from latentry.nn import follow_spectra, use_rng
 from latentry.nn.augment import AdaptiveProbability, augment
@@ -102,7 +101,7 @@ class GANMethod:
     def __init__(self, model: GAN, critic: nn.Module, config: Config) -> None:
         game, judge, training = config.model, config.critic, config.training
         assert isinstance(game, GANSettings)
-        self.model, self.critic, self.game, self.clip = model, critic, game, training.clip
+        self.model, self.critic, self.game, self.training = model, critic, game, training
         self.loss = ADVERSARIAL[game.loss]
         self.augmentation, self.adaptive = config.augment, None
         if config.augment.augment == "adaptive":
@@ -124,65 +123,83 @@ class GANMethod:
         self.together = not any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in critic.modules())
         self._last_real: Batch | None = None
 
-    def step(self, batch: Batch, rng: torch.Generator, progress: float) -> dict[str, Tensor]:
+    def step(self, batch: Batch, rng: torch.Generator, progress: Progress) -> dict[str, Tensor]:
         """Some updates of the critic, each on real pictures of its own, then one of the generator."""
         use_rng(self.module, rng)
         terms: dict[str, Tensor] = {}
         parts = batch.split(len(batch.x) // self.batches)
         for part in parts:
-            with torch.set_grad_enabled(part is parts[-1]):  # whose pictures the generator learns from
-                x_fake = self._generate(part, rng)
-            terms = self._critic_step(part, x_fake.detach(), rng, progress)
+            x_fake, to_learn_by = self._made(part, rng, learn=part is parts[-1])
+            terms = self._critic_step(part, x_fake, rng, progress)
         self._last_real = part
-        return {**terms, **self._generator_step(part, x_fake, rng)}
+        return {**terms, **self._generator_step(part, to_learn_by, rng)}
+
+    def _made(self, real: Batch, rng: torch.Generator, *, learn: bool) -> tuple[Tensor, Callable[[slice], Tensor]]:
+        """Pictures for the critic, and the same ones, by rows, for the generator, which may learn from the last.
+
+        Where passes take turns those are made anew: one turn's graph is all that memory has to hold.
+        """
+        make: Callable[[slice], Tensor] = lambda rows: self._generate(real.rows(rows), rng)  # noqa: E731
+        if len(turns_of(len(real.x), self.training)) == 1:
+            with torch.set_grad_enabled(learn):
+                x_fake = make(slice(None))
+            return x_fake.detach(), lambda _: x_fake
+        again = replayed(make, rng)
+        with torch.no_grad():
+            return joined(take_turns(make, len(real.x), rng, self.training)), again
 
     def _generate(self, real: Batch, rng: torch.Generator) -> Tensor:
         """As many pictures [B, C, H, W] under the same conditions."""
         return self.model.decode(self.model.own_prior(len(real.x), rng=rng), real.condition)
 
-    def _critic_step(self, real: Batch, x_fake: Tensor, rng: torch.Generator, progress: float) -> dict[str, Tensor]:
+    def _critic_step(self, real: Batch, x_fake: Tensor, rng: torch.Generator, progress: Progress) -> dict[str, Tensor]:
         """One update of the critic; the generator has only supplied pictures."""
-        game, condition = self.game, real.condition
+        game, told = self.game, self.model.condition
         follow_spectra(self.critic)
-        x_real, x_fake = self._seen(real.x, rng), self._seen(x_fake, rng)
-        judged_real, judged_fake, penalty = self._judge(x_real, x_fake, condition, rng)
-        score_real, score_fake = judged_real.score, judged_fake.score
-        loss = self.loss.critic(score_real, score_fake, *self._targets(score_real, rng))
-        terms = {"score_real": score_real, "score_fake": score_fake, "critic_right": (score_real > score_fake).float()}
-        if penalty is not None:
-            terms["penalty"] = penalty
-            loss = loss + self._factor(progress) * penalty
-        if judged_real.guess is not None and judged_fake.guess is not None:
-            assert condition is not None
-            guess_real = self._guess_loss(judged_real.guess, condition)
-            terms["guess_real"] = guess_real
-            loss = loss + game.auxiliary * (guess_real + self._guess_loss(judged_fake.guess, condition))
-        loss = loss.mean()
-        descend(self.optimisers["critic"], loss, self.clip)
+
+        def objective(rows: slice) -> tuple[Tensor, dict[str, Tensor]]:
+            condition = None if real.condition is None else real.condition[rows]
+            seen_real, seen_fake = self._seen(real.x[rows], rng), self._seen(x_fake[rows], rng)
+            judged_real, judged_fake, penalty = self._judge(seen_real, seen_fake, condition, rng)
+            score_real, score_fake = judged_real.score, judged_fake.score
+            loss = self.loss.critic(score_real, score_fake, *self._targets(score_real, rng))
+            right = (score_real > score_fake).float()
+            terms = {"score_real": score_real, "score_fake": score_fake, "critic_right": right}
+            if penalty is not None:
+                terms["penalty"] = penalty
+                loss = loss + self._factor(progress) * penalty
+            if judged_real.guess is not None and judged_fake.guess is not None:
+                terms["guess_real"] = guess_loss(judged_real.guess, condition, told)
+                loss = loss + game.auxiliary * (terms["guess_real"] + guess_loss(judged_fake.guess, condition, told))
+            return loss, terms
+
+        loss, terms = descend(self.optimisers["critic"], objective, len(real.x), rng, self.training)
         if game.constraint == "clip":
             clip_weights(self.critic, game.clip_weights)
         if self.adaptive is not None:
-            self.adaptive.update(score_real.detach() - (0.5 if game.loss == "least-squares" else 0.0))
+            self.adaptive.update(terms["score_real"] - (0.5 if game.loss == "least-squares" else 0.0))
             terms["augment_p"] = self.adaptive.p
-        return {"loss_critic": loss.detach(), **{name: term.detach().mean() for name, term in terms.items()}}
+        return {"loss_critic": loss.mean(), **{name: term.mean() for name, term in terms.items()}}
 
-    def _generator_step(self, real: Batch, x_fake: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+    def _generator_step(self, real: Batch, made: Callable[[slice], Tensor], rng: torch.Generator) -> dict[str, Tensor]:
         """One update of the generator, by pictures that it made; the critic only passes the gradient on."""
-        condition = real.condition
-        judged = self.critic(pack(self._seen(x_fake, rng), self.game.packing), condition)
-        score_real = judged.score
-        if self.loss.needs_real_in_generator:
-            with torch.no_grad():
-                score_real = self.critic(pack(self._seen(real.x, rng), self.game.packing), condition).score
-        loss = self.loss.generator(judged.score, score_real).mean()
-        terms = {"loss_generator": loss.detach()}
-        if judged.guess is not None:
-            assert condition is not None
-            guess_fake = self._guess_loss(judged.guess, condition).mean()
-            terms["guess_fake"] = guess_fake.detach()
-            loss = loss + self.game.auxiliary * guess_fake
-        descend(self.optimisers["generator"], loss, self.clip)
-        return terms
+
+        def objective(rows: slice) -> tuple[Tensor, dict[str, Tensor]]:
+            part, x_fake = real.rows(rows), made(rows)
+            judged = self.critic(pack(self._seen(x_fake, rng), self.game.packing), part.condition)
+            score_real = judged.score
+            if self.loss.needs_real_in_generator:
+                with torch.no_grad():
+                    score_real = self.critic(pack(self._seen(part.x, rng), self.game.packing), part.condition).score
+            loss = self.loss.generator(judged.score, score_real)
+            terms = {"loss_generator": loss}
+            if judged.guess is not None:
+                terms["guess_fake"] = guess_loss(judged.guess, part.condition, self.model.condition)
+                loss = loss + self.game.auxiliary * terms["guess_fake"]
+            return loss, terms
+
+        _, terms = descend(self.optimisers["generator"], objective, len(real.x), rng, self.training)
+        return {name: term.mean() for name, term in terms.items()}
 
     def _judge(
         self, x_real: Tensor, x_fake: Tensor, condition: Tensor | None, rng: torch.Generator
@@ -203,7 +220,7 @@ class GANMethod:
                 penalty = _in_float32(lambda: dragan_penalty(critic, real, rng=rng), both)
         if self.together:
             with in_parts(2):
-                return (*_halves(self.critic(both, twice)), penalty)
+                return (*self.critic(both, twice).halves(), penalty)
         return self.critic(real, condition), self.critic(fake, condition), penalty
 
     def _judge_with_slope(self, both: Tensor, twice: Tensor | None) -> tuple[Judgement, Judgement, Tensor]:
@@ -219,7 +236,7 @@ class GANMethod:
             score, gradient = _in_float32(lambda: score_and_gradient(critic, both), both)
         on_real, on_fake = zero_centred(gradient).chunk(2)
         penalty = {"r1": on_real, "r2": on_fake, "r1-r2": on_real + on_fake}[self.game.constraint]
-        return (*_halves(Judgement(score, guesses[0])), penalty)
+        return (*Judgement(score, guesses[0]).halves(), penalty)
 
     def _seen(self, x: Tensor, rng: torch.Generator) -> Tensor:
         """What the critic sees of pictures [B, C, H, W]: augmented, where the settings say so."""
@@ -243,21 +260,10 @@ class GANMethod:
             return swapped
         return target_real, target_fake
 
-    def _factor(self, progress: float) -> float:
+    def _factor(self, progress: Progress) -> Progress:
         """What the penalty is multiplied by."""
         end = self.game.penalty if self.game.penalty_end is None else self.game.penalty_end
         return along_cosine(self.game.penalty, end, progress)
-
-    def _guess_loss(self, guess: Tensor, condition: Tensor) -> Tensor:
-        """How far a guess [B, K] is from the condition [B, K]: -log of its probability, or squared distance; [B]."""
-        assert self.model.condition is not None
-        match self.model.condition.kind:
-            case "class":
-                return F.cross_entropy(guess, condition, reduction="none")
-            case "attributes":
-                return F.softplus(-guess * condition).sum(dim=1)
-            case "numbers":
-                return 0.5 * (guess - condition).square().sum(dim=1)
 
     @torch.no_grad()
     def score(self, model: nn.Module, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
@@ -282,12 +288,6 @@ class GANMethod:
 def pack(x: Tensor, m: int) -> Tensor:
     """Pictures [B, C, H, W], m after m on top of each other: [B / m, m * C, H, W]."""
     return x if m == 1 else x.reshape(len(x) // m, m * x.shape[1], *x.shape[2:])
-
-
-def _halves(judged: Judgement) -> tuple[Judgement, Judgement]:
-    (score_real, score_fake), guess = judged.score.chunk(2), judged.guess
-    guess_real, guess_fake = (None, None) if guess is None else guess.chunk(2)
-    return Judgement(score_real, guess_real), Judgement(score_fake, guess_fake)
 
 
 def _in_float32(compute: Callable[[], T], like: Tensor) -> T:

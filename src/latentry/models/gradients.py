@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch import distributed as dist
 
-from latentry.ranks import ranks_here
+from latentry.ranks import ranks_of_step
 
 _BUCKET_BYTES = 4 << 20  # large enough that latency does not count, small enough that there are some to overlap
 
@@ -24,7 +24,7 @@ _BUCKET_BYTES = 4 << 20  # large enough that latency does not count, small enoug
 @contextmanager
 def gradients_averaged(weights: list[nn.Parameter]) -> Iterator[None]:
     """Behind the block, what a backward pass inside it left in each weight's `grad` is the mean over ranks."""
-    world = ranks_here().world
+    world = ranks_of_step().world
     if world == 1:
         yield
         return

@@ -31,10 +31,10 @@ from latentry.losses import (
     total_correlation_terms,
 )
 from latentry.models.conditions import Conditions, tell
-from latentry.models.contract import Batch
+from latentry.models.contract import Batch, Progress
 from latentry.models.likelihood import Likelihood
 from latentry.models.noise import NoiseSize
-from latentry.models.optimise import build_optimiser, descend
+from latentry.models.optimise import build_optimiser, descend, share_of
 from latentry.models.sampler import Noise, Samplers, draw_noise
 from latentry.nn import use_rng
 from latentry.ranks import alone, gather_rows, in_parts, normal, own_indices
@@ -164,7 +164,7 @@ class VAEMethod:
     """
 
     def __init__(self, module: VAE, settings: VAESettings, training: TrainingSettings, n_data: int) -> None:
-        self.module, self.settings, self.n_data, self.clip = module, settings, n_data, training.clip
+        self.module, self.settings, self.n_data, self.training = module, settings, n_data, training
         self.model, self.batches = module, 1
         scale = [weight for weight in module.likelihood.parameters() if weight.requires_grad]
         rest = [w for w in module.parameters() if w.requires_grad and not any(w is s for s in scale)]
@@ -172,14 +172,17 @@ class VAEMethod:
         groups = [{"params": rest, "lr_scale": 1.0}, {"params": scale, "lr_scale": 10.0}]
         self.optimisers = {"vae": build_optimiser([group for group in groups if group["params"]], training)}
 
-    def step(self, batch: Batch, rng: torch.Generator, progress: float) -> dict[str, Tensor]:
+    def step(self, batch: Batch, rng: torch.Generator, progress: Progress) -> dict[str, Tensor]:
         """Descend the negative objective; the terms are means over the batch, in nats per image."""
         use_rng(self.module, rng)
-        warmup = self.settings.beta_warmup
-        beta = self.settings.beta * (min(1.0, progress / warmup) if warmup else 1.0)
-        loss, terms, _ = self._objective(self.module, batch, rng, beta)
-        descend(self.optimisers["vae"], loss.mean(), self.clip)
-        return {"loss": loss.detach().mean(), **{name: value.detach().mean(dim=0) for name, value in terms.items()}}
+        beta = self.settings.beta * share_of(self.settings.beta_warmup, progress)
+
+        def objective(rows: slice) -> tuple[Tensor, dict[str, Tensor]]:
+            loss, terms, _ = self._objective(self.module, batch.rows(rows), rng, beta)
+            return loss, terms
+
+        loss, terms = descend(self.optimisers["vae"], objective, len(batch.x), rng, self.training)
+        return {"loss": loss.mean(), **{name: value.mean(dim=0) for name, value in terms.items()}}
 
     def score(self, model: nn.Module, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
         """The objective's terms per picture at the full beta, with the posterior's mean for counting active units."""
@@ -188,7 +191,7 @@ class VAEMethod:
         return {"loss": loss, **terms, "mu": q.mu}
 
     def _objective(
-        self, vae: VAE, batch: Batch, rng: torch.Generator, beta: float
+        self, vae: VAE, batch: Batch, rng: torch.Generator, beta: Progress
     ) -> tuple[Tensor, dict[str, Tensor], Posterior]:
         """What is minimised [B], its terms [B] or [B, D], and q(z | x)."""
         q = vae.posterior(batch.x, batch.condition)
@@ -202,7 +205,7 @@ class VAEMethod:
         return loss, terms, q
 
     def _elbo(
-        self, vae: VAE, batch: Batch, q: Posterior, rng: torch.Generator, beta: float
+        self, vae: VAE, batch: Batch, q: Posterior, rng: torch.Generator, beta: Progress
     ) -> tuple[Tensor, dict[str, Tensor]]:
         z = q.sample(rng)
         reconstruction = vae.likelihood.negative_log(vae.decoder_output(z, batch.condition), batch.x)
@@ -220,7 +223,7 @@ class VAEMethod:
         return -importance_weighted_bound(log_w), _terms(reconstruction, kl, per_dimension)
 
     def _total_correlation(
-        self, vae: VAE, batch: Batch, q: Posterior, rng: torch.Generator, beta: float
+        self, vae: VAE, batch: Batch, q: Posterior, rng: torch.Generator, beta: Progress
     ) -> tuple[Tensor, dict[str, Tensor]]:
         z = q.sample(rng)
         reconstruction = vae.likelihood.negative_log(vae.decoder_output(z, batch.condition), batch.x)

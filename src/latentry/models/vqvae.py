@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from latentry.models.conditions import Conditions
-from latentry.models.contract import Batch
+from latentry.models.contract import Batch, Progress
 from latentry.models.likelihood import Likelihood
 from latentry.models.noise import NoiseSize
 from latentry.models.optimise import build_optimiser, descend
@@ -122,7 +122,7 @@ class VQVAEMethod:
     """
 
     def __init__(self, module: VQVAE, settings: VQVAESettings, training: TrainingSettings, n_data: int) -> None:
-        self.module, self.settings, self.n_data, self.clip = module, settings, n_data, training.clip
+        self.module, self.settings, self.n_data, self.training = module, settings, n_data, training
         self.model, self.batches = module, 1
         prior = list(module.token_prior.parameters())
         rest = [w for w in module.parameters() if w.requires_grad and not any(w is p for p in prior)]
@@ -131,26 +131,35 @@ class VQVAEMethod:
             "prior": build_optimiser([{"params": prior, "lr_scale": settings.prior_lr / training.lr}], training),
         }
 
-    def step(self, batch: Batch, rng: torch.Generator, progress: float) -> dict[str, Tensor]:
+    def step(self, batch: Batch, rng: torch.Generator, progress: Progress) -> dict[str, Tensor]:
         """One update of the networks, of the codebook, and of the prior on the tokens that the step found."""
         model, settings = self.module, self.settings
         use_rng(model, rng)
-        z = model.encoder_output(batch.x)
-        tokens, codes = model.quantiser(z)
-        reconstruction, commitment = self._autoencoder(model, batch, z, codes)
-        loss = (reconstruction + settings.commitment * commitment).mean()
-        if settings.codebook == "gradient":
-            loss = loss + squared_distance(z.detach(), codes).mean()
-        descend(self.optimisers["autoencoder"], loss, self.clip)
-        prior_nll = self._prior_nll(model, tokens, batch.condition).mean()
-        descend(self.optimisers["prior"], prior_nll, self.clip)
+
+        def objective(rows: slice) -> tuple[Tensor, dict[str, Tensor]]:
+            part = batch.rows(rows)
+            z = model.encoder_output(part.x)
+            tokens, codes = model.quantiser(z)
+            reconstruction, commitment = self._autoencoder(model, part, z, codes)
+            loss = reconstruction + settings.commitment * commitment
+            if settings.codebook == "gradient":
+                loss = loss + squared_distance(z.detach(), codes)
+            return loss, {"reconstruction": reconstruction, "commitment": commitment, "z": z, "tokens": tokens}
+
+        _, found = descend(self.optimisers["autoencoder"], objective, len(batch.x), rng, self.training)
+        z, tokens = found.pop("z"), found.pop("tokens")
+
+        def prior_objective(rows: slice) -> tuple[Tensor, dict[str, Tensor]]:
+            return self._prior_nll(model, tokens[rows], batch.rows(rows).condition), {}
+
+        prior_nll, _ = descend(self.optimisers["prior"], prior_objective, len(batch.x), rng, self.training)
         model.quantiser.follow(z, tokens, settings.codebook_decay)
         if settings.revival:
             model.quantiser.revive(z, settings.revival, rng)
-        means = {"reconstruction": reconstruction.mean(), "commitment": commitment.mean(), "prior_nll": prior_nll}
+        means = {name: value.mean() for name, value in {**found, "prior_nll": prior_nll}.items()}
         return {
-            "loss": means["reconstruction"].detach() + prior_nll.detach(),
-            **{name: value.detach() for name, value in means.items()},
+            "loss": means["reconstruction"] + means["prior_nll"],
+            **means,
             "perplexity": perplexity(model.quantiser.use),
             "code_usage": model.quantiser.usage(self.n_data),
         }

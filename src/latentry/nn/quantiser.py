@@ -99,7 +99,8 @@ class Quantiser(nn.Module):
             decay: gamma of the average.
         """
         rows, flat, (k, _) = _rows(z), tokens.flatten(), self.codebook.shape
-        count = sum_over_ranks(torch.bincount(flat, minlength=k))
+        # Not torch.bincount, which waits for the device to learn how long its answer is.
+        count = sum_over_ranks(flat.new_zeros(k).index_add_(0, flat, torch.ones_like(flat)))
         n = count.to(self.use.dtype)
         self.seen += len(z) * ranks_here().world
         self.chosen_at.copy_(torch.where(count > 0, self.seen, self.chosen_at))

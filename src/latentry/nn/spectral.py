@@ -35,7 +35,8 @@ class SpectralNorm(nn.Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         """The weight over u^T W v, differentiable in the weight; Eq. 8 to 10."""
-        sigma = torch.dot(self.u, weight.flatten(1) @ self.v)
+        with torch.autocast(weight.device.type, enabled=False):  # its vectors are float32, and it divides every weight
+            sigma = torch.dot(self.u, weight.flatten(1) @ self.v)
         return weight / sigma.clamp(min=1e-12)
 
     @torch.no_grad()
@@ -47,9 +48,10 @@ class SpectralNorm(nn.Module):
     def follow(self, weight: Tensor, iterations: int = 1) -> None:
         """Steps of the power iteration on `weight`; Algorithm 1, lines 2 and 3."""
         matrix = weight.flatten(1)
-        for _ in range(iterations):
-            self.v.copy_(F.normalize(self.u @ matrix, dim=0))
-            self.u.copy_(F.normalize(matrix @ self.v, dim=0))
+        with torch.autocast(weight.device.type, enabled=False):
+            for _ in range(iterations):
+                self.v.copy_(F.normalize(self.u @ matrix, dim=0))
+                self.u.copy_(F.normalize(matrix @ self.v, dim=0))
 
 
 def normalise_spectrally(network: nn.Module) -> None:

@@ -46,6 +46,8 @@ class ConsoleObserver:
 
     def ticked(self, record: dict[str, Any], pictures: Pictures) -> None:
         """Print the tick's losses, held-out where there are such."""
+        if str(record.get("compile", "off")).startswith("on"):  # that nothing changes is for the log alone
+            self._console.print(f"compile {record['compile']}", highlight=False, soft_wrap=True)
         terms = record["held_out"] or record["train"]
         shown = [f"{name} {value:,.1f}" for name, value in terms.items() if isinstance(value, float)]
         units = [f"{terms['active_units']} active units"] if "active_units" in terms else []

@@ -44,12 +44,16 @@ class TrainingSettings:
     """passes through the training pictures."""
     batch: int = 32
     """pictures in one step, over all devices together."""
+    micro_batch: int | None = None
+    """pictures in one pass, where memory is too small for a device's share of the batch; passes add up to a step."""
     seed: int = 0
     """every random choice derives from it."""
     device: str = "auto"
     """auto (cuda, then mps, then cpu), cpu, cuda, cuda:1, mps."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """arithmetic of the networks; losses and optimiser stay in float32."""
+    compile: Literal["auto", "on", "off"] = "auto"
+    """steps as compiled kernels: auto where that saves more time than it costs (on a GPU, as CUDA graphs), on, off."""
     optimiser: Literal["adam", "rmsprop", "sgd"] = "adam"
     """how weights follow their gradients; rmsprop is the first WGAN's, sgd has no memory."""
     lr: float = 2e-3
@@ -101,6 +105,8 @@ class TrainingSettings:
         for name in ("batch", "ticks", "checkpoints", "keep"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} (={getattr(self, name)}) must be at least 1")
+        if self.micro_batch is not None and self.micro_batch < 1:
+            raise InputError(f"micro-batch (={self.micro_batch}) must be at least 1, or None for the whole batch")
         if self.batch > _LARGEST_BATCH:
             raise InputError(f"batch (={self.batch}) must be at most {_LARGEST_BATCH}")
         if not 0 <= self.seed < 2**63:

@@ -38,6 +38,7 @@ from latentry.training.ranks import largest, on_first, spread_from_first
 from latentry.training.rng import rng_for
 from latentry.training.run import Run
 from latentry.training.schedule import set_pace
+from latentry.training.stepper import Stepper
 from latentry.training.stream import PictureStream
 from latentry.training.terms import TermSums, non_finite_error
 
@@ -87,6 +88,7 @@ class Loop:
         spread_from_first(self.method.module, self.ranks)
         self.ema = EMA(self.method.model)
         self._sums = TermSums(self.ranks)
+        self._stepper = Stepper(self.run, self.method, self.training, self.ranks)
         self._n_shown = N_POINTS_SHOWN if self.train.points else N_SHOWN
         self._meter = Meter(self.config, self.method, self.train, self.held_out)
         self._saved_at = time.monotonic()
@@ -152,20 +154,25 @@ class Loop:
 
     def _step(self, progress: float) -> None:
         settings, at = self.training, self.at
-        device = self.train.device
         set_pace(self.method.optimisers, settings, progress)
         pictures = settings.batch * self.method.batches
         batch = self.train.step(at.step, settings.batch, settings.seed, parts=self.method.batches, ranks=self.ranks)
-        rng = rng_for(settings.seed, "step", at.step, 0, device=device)
-        in_bfloat16 = settings.precision == "bfloat16"
-        with torch.autocast(device.type, torch.bfloat16, enabled=in_bfloat16), together(self.ranks):
-            self._sums.add(self.method.step(batch, rng, progress))
+        rng = rng_for(settings.seed, "step", at.step, 0, device=self.train.device)
+        with together(self.ranks):
+            self._sums.add(self._stepper(batch, rng, progress, at.step, self._left()))
         at.step += 1
         at.images += pictures
         if settings.ema is not None:
             self.ema.update(ema_decay(pictures, parse_count(settings.ema), at.images))
         if at.step % _FINITE_EVERY == 0:
             self._check_finite()
+
+    def _left(self) -> float | int:
+        """Of the run: steps, where it is counted in images, else seconds."""
+        if self.budget.seconds is not None:
+            return self.budget.seconds - self.at.seconds
+        assert self.budget.images is not None
+        return (self.budget.images - self.at.images) // (self.training.batch * self.method.batches)
 
     def _follow_without_average(self) -> None:
         """Where no average is kept, the copy that is shown and scored is brought up to date when it is needed."""
@@ -199,6 +206,7 @@ class Loop:
             "lr": {name: optimiser.param_groups[0]["lr"] for name, optimiser in self.method.optimisers.items()},
             "train": trained,
             "held_out": held_out,
+            **self._stepper.take_note(),
             "signals": self._meter.measure(self.ema.module, scored, last=self.at.tick >= self.training.ticks),
         }
         self.run.append_log(record)

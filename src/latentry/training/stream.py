@@ -7,10 +7,13 @@ import torch
 from torch import Tensor
 
 from latentry.data import ImageSet, batch_indices, to_float
+from latentry.data.in_place import is_mapped, let_go
 from latentry.models.contract import Batch
 from latentry.ranks import Ranks
 from latentry.training.rng import derive_seed
 
+HELD_BYTES = 1 << 28  # of a memory-mapped file that may count as this process's memory
+FAULT_BYTES = 64 << 10  # of it come in at once when one picture is read
 _ONE_RANK = Ranks()
 
 
@@ -42,7 +45,10 @@ class PictureStream:
         self.points = images.spec.points
         self._resident: Tensor | None = None
         self._conditions = None if conditions is None else torch.from_numpy(conditions[rows]).to(device)
-        if device.type == "cuda" and self._host[:1].nbytes * len(rows) < torch.cuda.mem_get_info(device)[0] / 3:
+        self._mapped = is_mapped(self._host)
+        self._read_bytes = 0  # of the mapped file, since its memory was given back
+        n_bytes = self._host[:1].nbytes * len(rows)
+        if device.type == "cuda" and fits_on_device(n_bytes, torch.cuda.mem_get_info(device)[0]):
             self._resident = torch.from_numpy(self._host[rows]).to(device)
 
     def __len__(self) -> int:
@@ -76,6 +82,21 @@ class PictureStream:
         if self._resident is not None:
             pictures = self._resident[torch.from_numpy(which).to(self.device)]
         else:
-            pictures = torch.from_numpy(self._host[self.rows[which]]).to(self.device)
+            pictures = torch.from_numpy(self._read(self.rows[which])).to(self.device)
         told = None if self._conditions is None else self._conditions[torch.from_numpy(which).to(self.device)]
         return Batch(to_float(pictures), told)
+
+    def _read(self, rows: np.ndarray) -> np.ndarray:
+        """Pictures of the set, copied; of a file that is larger than memory, what was read before is let go."""
+        pictures = self._host[rows]
+        if self._mapped:
+            self._read_bytes += len(rows) * max(self._host[:1].nbytes, FAULT_BYTES)
+            if self._read_bytes > HELD_BYTES:
+                let_go(self._host)
+                self._read_bytes = 0
+        return pictures
+
+
+def fits_on_device(n_bytes: int, free_bytes: int) -> bool:
+    """Whether a data set may live on the device: networks, optimisers and activations have the other two thirds."""
+    return 3 * n_bytes < free_bytes
