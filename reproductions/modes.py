@@ -143,7 +143,9 @@ def _mean(values: list[float], digits: str, unit: str = "") -> str:
     """Mean and standard error."""
     if not values:
         return ""
-    error = statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else float("nan")
+    if len(values) == 1:
+        return f"{values[0]:{digits}}{unit}"
+    error = statistics.stdev(values) / math.sqrt(len(values))
     return f"{np.mean(values):{digits}} +- {error:{digits}}{unit}"
 
 
