@@ -93,7 +93,7 @@ class Stepper:
         if kind != "plain":
             try:
                 self._fast = self._made(kind, batch)
-            except RuntimeError as error:
+            except Exception as error:  # whatever a compiler or a capture stumbles over: the plain step is there
                 kind, why = "plain", f"off: {_cannot(kind)} ({_first_line(error)})"
         self._choice, self._note = Choice(kind, at_step, device, why), why
         write_json(self._file, asdict(self._choice))
