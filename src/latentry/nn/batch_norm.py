@@ -37,10 +37,9 @@ class SharedBatchNorm(_BatchNorm):
         world = ranks_here().world
         if not self.training or world == 1:
             return super().forward(x)
-        pixels = x.float().transpose(0, 1).flatten(1)  # [C, n]
-        n = pixels.shape[1]
-        own = torch.stack([pixels.mean(dim=1), pixels.var(dim=1, correction=0)])
-        means, variances = gather_rows(own.unsqueeze(0)).unbind(1)  # [W, C] each
+        n = x.numel() // x.shape[1]  # numbers of one channel
+        own_variance, own_mean = torch.var_mean(x.float(), [d for d in range(x.dim()) if d != 1], correction=0)
+        means, variances = gather_rows(torch.stack([own_mean, own_variance]).unsqueeze(0)).unbind(1)  # [W, C] each
         mean = means.mean(dim=0)
         # Not the mean square less the squared mean, which cancel: every rank has as many rows.
         variance = variances.mean(dim=0) + (means - mean).square().mean(dim=0)
@@ -49,8 +48,10 @@ class SharedBatchNorm(_BatchNorm):
         scale = torch.rsqrt(variance + self.eps)
         if self.affine:
             scale = scale * self.weight
-        y = (x.float() - mean.view(shape)) * scale.view(shape)
-        return (y + self.bias.view(shape) if self.affine else y).to(x.dtype)
+        shift = -mean * scale
+        if self.affine:
+            shift = shift + self.bias
+        return torch.addcmul(shift.view(shape), x.float(), scale.view(shape)).to(x.dtype)
 
     def _follow(self, mean: Tensor, variance: Tensor) -> None:
         """Bring the running statistics up to date."""
