@@ -48,9 +48,9 @@ GAMES: dict[str, dict[str, Any]] = {
         "adam_beta1": 0.0, "adam_beta2": 0.9, "init_std": None,
     },
     "rpgan-r1-r2": {
-        "loss": "relativistic", "constraint": "r1-r2", "penalty": 0.02, "penalty_end": 0.0002, "adam_beta1": 0.0,
+        "loss": "relativistic", "constraint": "r1-r2", "penalty": 0.02, "penalty_end": 2e-6, "adam_beta1": 0.0,
         "adam_beta2": 0.99, "lr": 1e-3, "schedule": "cosine", "norm": "none", "activation": "leaky-relu",
-        "critic_activation": "leaky-relu", "init_std": None, "ema": "100k", "batch": 400,
+        "critic_activation": "leaky-relu", "init_std": None, "ema": "100k",
     },
 }  # fmt: skip
 PUBLISHED = """Published, PacGAN, Table 1: 10 trials, 400,000 updates.

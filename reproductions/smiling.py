@@ -1,6 +1,6 @@
 """The "smiling" vector on real faces: learnt, applied and graded for one model after another.
 
-usage: python -m reproductions.smiling FACES [--size 32] [--images 300k] [--recipes vae,dcgan] [--runs runs]
+usage: python -m reproductions.smiling FACES [--size 32] [--images 300k] [--recipes vae,vae+latent=256] [--runs runs]
 
     Larsen et al. 2016, "Autoencoding beyond pixels using a learned similarity metric" (arXiv:1512.09300), section 4.2:
     attribute vectors as differences of means, judged by a separate classifier.
@@ -10,7 +10,7 @@ Success is the share of held-out faces, reconstructed and moved by the recommend
 were moved towards; the ceiling is the share of reconstructions that it calls what they are. The probe was trained on
 real faces, half of them blurred and noisy. A GAN's vector is learnt from its own samples, labelled by a second probe,
 and graded on held-out faces that are inverted. Each model appends a line to smiling.jsonl, models that are in it are
-not trained again, and smiling.md is written from all of them.
+not trained again, and smiling.md is written from all of them. A recipe may carry settings: `vae+latent=256+images=1M`.
 """
 
 from __future__ import annotations
@@ -55,7 +55,9 @@ def grade(recipe: str, arguments: argparse.Namespace) -> list[dict[str, Any]]:
     """Train one model; a row for each way of making it smile."""
     settings: dict[str, Any] = {"size": arguments.size, "images": arguments.images, "holdout": 0.2}
     settings |= {"budget": None, "epochs": None}
-    run = latentry.train(recipe, arguments.data, out=arguments.runs, **settings)
+    name, *changed = recipe.split("+")
+    settings |= {key: _value(text) for key, text in (pair.split("=") for pair in changed)}
+    run = latentry.train(name, arguments.data, out=arguments.runs, **settings)
     model = run.load()
     inverted = None
     if model.network.encode is None:
@@ -69,6 +71,13 @@ def grade(recipe: str, arguments: argparse.Namespace) -> list[dict[str, Any]]:
             "inverted_psnr_db": inverted,
         })  # fmt: skip
     return rows
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
 
 
 def summary(grade: EditGrade) -> dict[str, Any]:

@@ -61,10 +61,12 @@ def test_auxiliary_critic_is_not_told_and_pays_for_its_guess(kind: str) -> None:
     torch.testing.assert_close(guess_loss(guess, told, condition), expected)
 
 
-def test_auxiliary_guess_is_weighed_in_both_losses() -> None:
+@pytest.mark.parametrize("guess_from", ["all", "real"])
+def test_auxiliary_guess_is_weighed_in_the_critics_loss(guess_from: str) -> None:
     losses = {}
     for weight in (0.0, 3.0):
-        method = method_of(small("acgan", auxiliary=weight, critic_norm="none", norm="none"), CLASSES)
+        settings = {"auxiliary": weight, "guess_from": guess_from, "critic_norm": "none", "norm": "none"}
+        method = method_of(small("acgan", **settings), CLASSES)
         told = torch.eye(3)[torch.arange(8) % 3]
         before = method.critic(pictures(8), told)
         terms = method._critic_step(Batch(pictures(8), told), made(method, told), rng(), 0.0)
@@ -73,7 +75,10 @@ def test_auxiliary_guess_is_weighed_in_both_losses() -> None:
         torch.testing.assert_close(terms["guess_real"], by_hand)
         losses[weight] = terms["loss_critic"].item(), terms["guess_real"].item()
     fake_share = (losses[3.0][0] - losses[0.0][0]) / 3 - losses[0.0][1]
-    assert 0.5 < fake_share < 2.5  # the guess of a generated picture's class, near ln 3 at the start
+    if guess_from == "real":
+        assert fake_share == pytest.approx(0.0, abs=1e-5)
+    else:
+        assert 0.5 < fake_share < 2.5  # the guess of a generated picture's class, near ln 3 at the start
 
 
 @pytest.mark.parametrize("how", ["concatenation", "projection"])

@@ -170,7 +170,9 @@ class GANMethod:
                 loss = loss + self._factor(progress) * penalty
             if judged_real.guess is not None and judged_fake.guess is not None:
                 terms["guess_real"] = guess_loss(judged_real.guess, condition, told)
-                loss = loss + game.auxiliary * (terms["guess_real"] + guess_loss(judged_fake.guess, condition, told))
+                loss = loss + game.auxiliary * terms["guess_real"]
+                if game.guess_from == "all":
+                    loss = loss + game.auxiliary * guess_loss(judged_fake.guess, condition, told)
             return loss, terms
 
         loss, terms = descend(self.optimisers["critic"], objective, len(real.x), rng, self.training)

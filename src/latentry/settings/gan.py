@@ -49,6 +49,9 @@ class GANSettings:
     """how a conditional critic is told: beside the picture, by projection, or not at all, having to guess (ACGAN)."""
     auxiliary: float = 1.0
     """critic-condition=auxiliary: weight of the guess of the condition in both losses."""
+    guess_from: Literal["all", "real"] = "all"
+    """critic-condition=auxiliary: whether the critic learns to guess from real and generated pictures, as in ACGAN, or
+    from real ones alone, so that the generator cannot teach it signs of its own."""
 
     def __post_init__(self) -> None:
         """Refuse values outside their range, and combinations that no paper defines."""

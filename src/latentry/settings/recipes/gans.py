@@ -201,7 +201,8 @@ GANS: dict[str, Recipe] = {
     ),
     "cwgan-gp": Recipe(
         title="Conditional WGAN-GP: told yes/no attributes, or a class or numbers with --condition",
-        source="Gulrajani et al. 2017 (arXiv:1704.00028); Miyato and Koyama 2018 (arXiv:1802.05637) for the projection",
+        source="Gulrajani et al. 2017 (arXiv:1704.00028); Odena et al. 2017 (arXiv:1610.09585) for the guess, here learnt "
+        "from real pictures alone",
         config=Config(
             "cwgan-gp",
             GANSettings(
@@ -209,7 +210,8 @@ GANS: dict[str, Recipe] = {
                 constraint="gradient-penalty",
                 penalty=10.0,
                 critic_steps=3,
-                critic_condition="projection",
+                critic_condition="auxiliary",
+                guess_from="real",
             ),
             network=_DCGAN,
             critic=_PLAIN_CRITIC,
