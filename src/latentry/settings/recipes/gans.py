@@ -201,8 +201,8 @@ GANS: dict[str, Recipe] = {
     ),
     "cwgan-gp": Recipe(
         title="Conditional WGAN-GP: told yes/no attributes, or a class or numbers with --condition",
-        source="Gulrajani et al. 2017 (arXiv:1704.00028); Odena et al. 2017 (arXiv:1610.09585) for the guess, here learnt "
-        "from real pictures alone",
+        source="Gulrajani et al. 2017 (arXiv:1704.00028); Odena et al. 2017 (arXiv:1610.09585) for the guess, "
+        "here learnt from real pictures alone",
         config=Config(
             "cwgan-gp",
             GANSettings(
