@@ -7,7 +7,13 @@ import pytest
 import torch
 
 from latentry.errors import InputError
-from latentry.metrics.frechet import expected_bias, frechet_distance, frechet_estimate, frechet_infinity
+from latentry.metrics.frechet import (
+    expected_bias,
+    frechet_distance,
+    frechet_estimate,
+    frechet_infinity,
+    nuclear_norm,
+)
 from latentry.metrics.gaussian import GaussianStatistics
 
 
@@ -162,3 +168,16 @@ def test_says_when_samples_are_fewer_than_dimensions() -> None:
 def test_refuses_what_has_no_distance(real: np.ndarray, fake: np.ndarray, message: str) -> None:
     with pytest.raises(InputError, match=message):
         distance(real, fake)
+
+
+@pytest.mark.parametrize("smallest", [1e-3, 1e-9, 0.0])
+def test_a_nuclear_norm_is_right_to_the_smallest_singular_value(smallest: float) -> None:
+    """Squares lose what lies below 1e-8 of the largest value: of a hundred such values the sum must still be right."""
+    rng = torch.Generator().manual_seed(0)
+    left, right = (torch.linalg.qr(torch.randn(120, 120, generator=rng, dtype=torch.float64))[0] for _ in range(2))
+    values = torch.cat([torch.linspace(0.5, 1.0, 20), torch.full((100,), smallest)]).double()
+    matrix = (left * values) @ right.T
+    assert float(nuclear_norm(matrix)) == pytest.approx(float(values.sum()), rel=1e-13)
+    assert float(nuclear_norm(matrix[:, :60])) == pytest.approx(
+        float(torch.linalg.svdvals(matrix[:, :60]).sum()), rel=1e-9
+    )

@@ -20,9 +20,10 @@ from torch import Tensor
 
 from latentry.errors import InputError
 from latentry.metrics.estimates import Estimate, Features, as_features, estimate, refuse_other_dimension
-from latentry.metrics.gaussian import GaussianStatistics
+from latentry.metrics.gaussian import GaussianStatistics, gram
 
 _EPS = torch.finfo(torch.float64).eps
+_FELT = 1e-9  # of a sum of singular values: the rounding error from which they are computed without a square
 _SIZES = 15  # sample sizes on the line that is extrapolated, as in the paper
 
 
@@ -40,7 +41,7 @@ def frechet_distance(real: GaussianStatistics, fake: GaussianStatistics) -> floa
     for side in (real, fake):
         if side.n == 1:
             raise InputError("one vector has no covariance; give two at least")
-    cross = torch.linalg.svdvals(a.T @ b).sum()
+    cross = nuclear_norm(a.T @ b)
     return max(0.0, float(shift + a.square().sum() + b.square().sum() - 2 * cross))  # |F|^2 = tr S
 
 
@@ -54,7 +55,8 @@ def expected_bias(statistics: GaussianStatistics, n_real: float, n_fake: float) 
         statistics: of the distribution.
         n_real, n_fake: samples of each side; infinity for a side that is known exactly.
     """
-    values = torch.linalg.svdvals(statistics.factor).square()
+    factor = statistics.factor
+    values = torch.linalg.eigvalsh(gram(factor if factor.shape[1] <= factor.shape[0] else factor.T))
     values = values[values > values.max() * len(values) * _EPS]
     pairs = torch.outer(values, values) / (2 * (values[:, None] + values))
     return float((values.sum() + pairs.sum() + pairs.diagonal().sum()) * (1 / n_real + 1 / n_fake))
@@ -121,6 +123,21 @@ def frechet_infinity(
         left = expected_bias(real, real.n, math.inf)
         said += (f"{real.n:,} real pictures leave a bias of about {left:.4g}",)
     return estimate(intercept, error, f"least squares on {len(sizes)} sizes, and delta method", said)
+
+
+def nuclear_norm(matrix: Tensor) -> Tensor:
+    """The sum of the singular values of float64 [A, B].
+
+    They are the roots of the eigenvalues of the matrix times itself, at a quarter of the price; but an eigenvalue is
+    only known to a rounding error of the largest, which leaves half the digits to the smallest roots. Where that could
+    be felt in the sum the singular values are computed.
+    """
+    values = torch.linalg.eigvalsh(gram(matrix if matrix.shape[1] <= matrix.shape[0] else matrix.T)).clamp(min=0)
+    rounding = math.sqrt(len(values)) * _EPS * values.max()
+    roots = values.sqrt()
+    if float((rounding / torch.maximum(roots, rounding.sqrt())).sum()) <= _FELT * float(roots.sum()):
+        return roots.sum()
+    return torch.linalg.svdvals(matrix).sum()
 
 
 def few_samples(n: int, dimension: int) -> tuple[str, ...]:
