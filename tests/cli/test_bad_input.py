@@ -105,6 +105,16 @@ def test_not_a_run(refuse, tmp_path):
     refuse("runs", "nowhere")
 
 
+@pytest.mark.parametrize("verb", ["sample", "reconstruct", "encode", "traverse", "directions"])
+def test_an_output_that_could_not_be_written_is_refused_before_any_work(refuse, tmp_path, verb):
+    """Before the run is opened, which would take long and be lost: the run is not even there."""
+    assert "end -o in ." in refuse(verb, "nowhere", "-o", "out.xyz")
+    ending = ".npy" if verb == "encode" else ".png"
+    assert f"no folder {tmp_path / 'a'}" in refuse(verb, "nowhere", "-o", tmp_path / "a" / f"out{ending}")
+    (tmp_path / f"taken{ending}").mkdir()
+    assert "is a folder" in refuse(verb, "nowhere", "-o", f"taken{ending}")
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A run with two checkpoints."""

@@ -112,5 +112,16 @@ def test_lists(trained, capsys):
     run(["runs", str(trained.parent), "--json"])
     [row] = json.loads(capsys.readouterr().out)
     assert (row["recipe"], row["images"], row["state"]) == ("vae", 120, "finished")
+    assert row["held_out_loss"] == pytest.approx(
+        json.loads(trained.joinpath("log.jsonl").read_text().splitlines()[-1])["held_out"]["loss"]
+    )
     run(["doctor", "--environment", "--json"])
     assert json.loads(capsys.readouterr().out)["device_that_auto_takes"]
+
+
+def test_runs_lists_a_gan_beside_a_vae(home, capsys):
+    assert run(["runs", str(home / "runs"), "--json"]) == 0
+    rows = {row["recipe"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows["gan"]["images"] == 200 and rows["gan"]["held_out_loss"] is None  # a game of two has no one loss
+    assert rows["vae"]["held_out_loss"] is not None
+    assert run(["runs", str(home / "runs")]) == 0

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import tyro
 
-from latentry.cli.flags import parse_flags, parse_seeds
+from latentry.cli.flags import PICTURES, check_output, parse_flags, parse_seeds
 from latentry.errors import InputError
 
 _DOSES = (-3, -2, -1, 0, 1, 2, 3)
@@ -45,6 +45,7 @@ def main(arguments: list[str]) -> int:
     """Find, keep and show."""
     description = "Find the directions along which pictures vary most, and keep them with the model by name."
     flags = parse_flags(DirectionsFlags, arguments, prog="latentry directions", description=description)
+    check_output(flags.output, *PICTURES)
     seeds, names = parse_seeds(flags.seeds), _names(flags.name)
     import numpy as np
 

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from latentry.cli.flags import parse_flags, parse_names, parse_numbers, parse_seeds, parse_values
+from latentry.cli.flags import (
+    PICTURES,
+    check_output,
+    parse_flags,
+    parse_names,
+    parse_numbers,
+    parse_seeds,
+    parse_values,
+)
 from latentry.cli.pictures import open_pictures, told_of
 from latentry.errors import InputError
 
@@ -59,6 +67,7 @@ def main(arguments: list[str]) -> int:
     """Edit and write."""
     description = "Move pictures along named vectors (see `latentry attributes`), or make an analogy of three."
     flags = parse_flags(EditFlags, arguments, prog="latentry edit", description=description)
+    check_output(flags.output, *PICTURES, ".npy", "")
     doses = _doses(flags.edits)
     if sum(given is not None for given in (flags.image, flags.seeds, flags.analogy)) != 1:
         raise InputError("edit needs one of --image FILE, --seeds 0-3 and --analogy A.png B.png C.png")

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import tyro
 
-from latentry.cli.flags import parse_flags
+from latentry.cli.flags import check_output, parse_flags
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ def main(arguments: list[str]) -> int:
     """Encode and write."""
     description = "Write the latents of pictures; deterministic (a VAE's posterior mean)."
     flags = parse_flags(EncodeFlags, arguments, prog="latentry encode", description=description)
+    check_output(flags.output, ".npy")
     import io
 
     import numpy as np

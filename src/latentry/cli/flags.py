@@ -7,6 +7,7 @@ import io
 import re
 import types
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
 import tyro
@@ -14,6 +15,8 @@ import tyro
 from latentry.errors import InputError
 
 T = TypeVar("T")
+
+PICTURES = (".png", ".jpg", ".jpeg")  # endings of one picture
 
 
 def parse_flags(cls: type[T], arguments: list[str], *, prog: str, description: str, default: T | None = None) -> T:
@@ -74,6 +77,23 @@ def _one_line(box: str) -> str:
         if line and not re.match(r"^[╭╰─]", line):
             kept.append(line)
     return " ".join(kept).rstrip(".")
+
+
+def check_output(path: Path, *endings: str) -> None:
+    """Refuse before any work what could not be written after it; the ending "" stands for a folder, which is made.
+
+    Raises:
+        InputError: the name ends otherwise, is a folder's, or lies in a folder that is not there.
+    """
+    if path.suffix.lower() not in endings:
+        allowed = ", ".join(ending or "nothing for a folder" for ending in endings)
+        raise InputError(f"cannot write {path.name!r}; end -o in {allowed}")
+    if not path.suffix:
+        return
+    if path.is_dir():
+        raise InputError(f"cannot write {path}: it is a folder; name a file")
+    if not path.parent.is_dir():
+        raise InputError(f"cannot write {path}: there is no folder {path.parent}; make it first")
 
 
 def parse_seeds(text: str) -> list[int]:

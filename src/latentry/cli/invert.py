@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from latentry.cli.flags import parse_flags, parse_values
+from latentry.cli.flags import PICTURES, check_output, parse_flags, parse_values
 from latentry.cli.pictures import open_pictures, told_of
 from latentry.errors import InputError
 
@@ -83,8 +83,9 @@ def main(arguments: list[str]) -> int:
         raise InputError("invert needs one of --image FILE and --data SPEC, or --fit to prepare the model")
     if flags.n < 1:
         raise InputError(f"n (={flags.n}) must be at least 1")
-    if flags.output.suffix.lower() not in (".png", ".jpg", ".jpeg"):
-        raise InputError(f"output (={flags.output}) must end in .png or .jpg; --latents takes a .npy")
+    check_output(flags.output, *PICTURES)
+    if flags.latents is not None:
+        check_output(flags.latents, ".npy")
     from latentry.api.invert import InversionSettings, invert_pictures
     from latentry.api.opening import load
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from latentry.cli.flags import parse_flags, parse_seeds, parse_values
+from latentry.cli.flags import PICTURES, check_output, parse_flags, parse_seeds, parse_values
 from latentry.cli.pictures import open_pictures, told_of
 from latentry.errors import InputError
 
@@ -58,9 +58,6 @@ class MorphFlags:
     """print one JSON object, and nothing else"""
 
 
-_STRIPS = (".png", ".jpg", ".jpeg")
-
-
 def main(arguments: list[str]) -> int:
     """Morph and write."""
     description = "Go from picture to picture through latent space: a strip, or an animation."
@@ -82,7 +79,7 @@ def main(arguments: list[str]) -> int:
         way=flags.path,
         keep_condition=flags.keep_condition,
     )
-    if flags.output.suffix.lower() in _STRIPS:
+    if flags.output.suffix.lower() in PICTURES:
         save_pictures(flags.output, pictures, [], flags.columns or len(pictures))
     else:
         save_animation(flags.output, pictures, fps=flags.fps)
@@ -105,9 +102,7 @@ def _check(flags: MorphFlags) -> None:
     n = len(flags.images) if flags.seeds is None else len(parse_seeds(flags.seeds))
     if n < 2:
         raise InputError(f"morph needs at least two keyframes, not {n}; give more seeds or pictures")
-    allowed = (*_STRIPS, *ANIMATIONS)
-    if flags.output.suffix.lower() not in allowed:
-        raise InputError(f"cannot write a morph as {flags.output.name!r}; end -o in {', '.join(allowed)}")
+    check_output(flags.output, *PICTURES, *ANIMATIONS)
     if flags.frames < 2:
         raise InputError(f"frames (={flags.frames}) must be at least 2")
     if flags.columns is not None and flags.columns < 1:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import tyro
 
-from latentry.cli.flags import parse_flags
+from latentry.cli.flags import PICTURES, check_output, parse_flags
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ def main(arguments: list[str]) -> int:
     """Reconstruct, write the pairs, and say how far they are apart."""
     description = "Encode and decode pictures, side by side with the originals."
     flags = parse_flags(ReconstructFlags, arguments, prog="latentry reconstruct", description=description)
+    check_output(flags.output, *PICTURES)
     import numpy as np
 
     from latentry.api.opening import load, open_for_model

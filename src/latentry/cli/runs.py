@@ -76,6 +76,6 @@ def _row(run: Any) -> RunRow:
         data=read_json(run.data_file)["name"],
         images=last["images"],
         seconds=last["seconds"],
-        held_out_loss=held_out["loss"] if held_out else None,
+        held_out_loss=(held_out or {}).get("loss"),  # a game of two has none
         state="finished" if run.model.is_dir() else "unfinished",
     )

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import tyro
 
-from latentry.cli.flags import parse_flags, parse_seeds, parse_values
+from latentry.cli.flags import PICTURES, check_output, parse_flags, parse_seeds, parse_values
 from latentry.errors import InputError
 
 
@@ -47,6 +47,7 @@ class SampleFlags:
 def main(arguments: list[str]) -> int:
     """Sample and write."""
     flags = parse_flags(SampleFlags, arguments, prog="latentry sample", description="Draw new pictures from a model.")
+    check_output(flags.output, *PICTURES, ".npy", "")
     seeds = parse_seeds(flags.seeds) if flags.seeds is not None else list(range(flags.n))
     if not seeds:
         raise InputError(f"n (={flags.n}) must be at least 1")

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import tyro
 
-from latentry.cli.flags import parse_flags, parse_names
+from latentry.cli.flags import PICTURES, check_output, parse_flags, parse_names
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ def main(arguments: list[str]) -> int:
     """Traverse and write."""
     description = "Move a latent along one dimension, or one vector, at a time; those that change most come first."
     flags = parse_flags(TraverseFlags, arguments, prog="latentry traverse", description=description)
+    check_output(flags.output, *PICTURES)
     from latentry.api.opening import load
     from latentry.api.walks import traverse
     from latentry.report.grid import save_picture
