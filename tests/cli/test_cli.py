@@ -82,8 +82,12 @@ def test_resume_of_a_finished_run_trains_on_when_asked(trained, tmp_path, capsys
     import shutil
 
     copy = shutil.copytree(trained, tmp_path / "copy")
+    assert run(["train", "--resume", str(copy)]) == 0
+    assert "nothing was left to train" in capsys.readouterr().out
     assert run(["train", "--resume", str(copy), "--images", "240", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["images"] == 240
+    told = capsys.readouterr()
+    assert json.loads(told.out)["images"] == 240
+    assert "nothing was left" not in told.err
 
 
 def test_a_length_given_replaces_the_recipes_own(capsys):

@@ -53,13 +53,15 @@ def main(arguments: list[str]) -> int:
     if flags.json:
         sys.stdout.write(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
         return 0
+    from rich import box
     from rich.console import Console
     from rich.table import Column, Table
 
-    table = Table(Column("run", overflow="fold"), "recipe", "data", "images", "seconds", "held-out loss", "state")
+    numbers = [Column(name, justify="right") for name in ("images", "seconds", "held-out loss")]
+    table = Table(Column(f"run in {flags.out}", overflow="fold"), *numbers, "state", box=box.SIMPLE)
     for row in rows:
         loss = "" if row.held_out_loss is None else f"{row.held_out_loss:,.1f}"
-        table.add_row(row.run, row.recipe, row.data, f"{row.images:,}", f"{row.seconds:,.0f}", loss, row.state)
+        table.add_row(Path(row.run).name, f"{row.images:,}", f"{row.seconds:,.0f}", loss, row.state)
     Console().print(table)
     return 0
 

@@ -110,12 +110,16 @@ def _train(config: Config, flags: RunFlags) -> int:
     from latentry.api.train import resume, train
     from latentry.report.console import ConsoleObserver, data_summary
     from latentry.training.ranks import everywhere, joined
+    from latentry.training.run import open_run
 
     with joined(config.training.device) as ranks:
         console = Console(stderr=flags.json, quiet=flags.json or not ranks.first)
         observers = [ConsoleObserver(console)]
         if flags.resume is not None:
+            ticks = len(open_run(flags.resume).read_log())
             result = resume(flags.resume, observers=observers, config=config)
+            if result.finished and len(result.log) == ticks:
+                console.print("nothing was left to train; --images, --epochs or --budget makes the run longer")
         else:
             images = everywhere(ranks, lambda: open_config_images(config))
             console.print(*data_summary(images), sep="\n", highlight=False, soft_wrap=True)
