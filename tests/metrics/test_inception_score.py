@@ -36,6 +36,16 @@ def test_by_hand() -> None:
     assert found.mean == found.whole.value
 
 
+def test_one_picture_has_no_interval_and_two_have_the_one_of_their_logarithm() -> None:
+    """One used to be given the interval of all that is possible, 1 to K, beside an error of NaN."""
+    alone = inception_score(np.array([[0.25, 0.75]]), n_splits=1).whole
+    assert alone.value == pytest.approx(1)
+    assert math.isnan(alone.error) and math.isnan(alone.low) and math.isnan(alone.high)
+    two = inception_score(np.array([[1.0, 0.0, 0.0], [0.0, 0.5, 0.5]]), n_splits=1).whole
+    # Divergences ln 2 and ln 2: no spread, so the interval is the score itself.
+    assert (two.low, two.value, two.high) == pytest.approx((2, 2, 2))
+
+
 def test_duplicates_change_nothing() -> None:
     """The score cannot see that a generator repeats itself."""
     p = np.random.default_rng(0).dirichlet(np.ones(5), size=40)

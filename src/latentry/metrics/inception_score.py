@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from latentry.errors import InputError
-from latentry.metrics.estimates import Estimate, Features, as_features
+from latentry.metrics.estimates import Estimate, Features, as_features, estimate
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,9 @@ def inception_score(probabilities: Features, n_splits: int = 10) -> InceptionSco
     divergence = _divergences(p)
     log_score = float(divergence.mean())
     error = float(divergence.std(correction=1)) / math.sqrt(n) if n > 1 else math.nan
-    ends = [math.exp(log_score + side * 1.959964 * error) for side in (-1, 1)]
-    whole = Estimate(
-        math.exp(log_score), math.exp(log_score) * error, max(1.0, ends[0]), min(float(k), ends[1]), "delta method"
-    )
+    on_log = estimate(log_score, error, "delta method", least=0.0, most=math.log(k))
+    value = math.exp(log_score)
+    whole = Estimate(value, value * error, math.exp(on_log.low), math.exp(on_log.high), on_log.how)
     scores = [math.exp(float(_divergences(part).mean())) for part in p.tensor_split(n_splits)]
     spread = float(np.std(scores, ddof=1)) if n_splits > 1 else math.nan
     return InceptionScore(whole, float(np.mean(scores)), spread, n_splits)
