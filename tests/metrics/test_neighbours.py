@@ -121,7 +121,9 @@ def test_authenticity_by_hand_and_of_copies() -> None:
     real = np.array([[0.0], [1], [4]])
     assert authenticity(real, np.array([[-0.9], [-1.1], [6.9], [7.1], [4.0]])).value == pytest.approx(2 / 5)
     x = np.random.default_rng(0).normal(size=(100, 20)) + 5
-    assert authenticity(x, x).value == 0
+    copies = authenticity(x, x)
+    # Wilson's upper end at 0 of 100 is 1.96^2 / (100 + 1.96^2): that all of a hundred are copies proves no share of 0.
+    assert (copies.value, copies.low, copies.high) == pytest.approx((0, 0, 3.841459 / 103.841459), abs=1e-6)
     assert authenticity(x, x + 100).value == 1
 
 

@@ -22,7 +22,16 @@ import torch
 from torch import Tensor
 
 from latentry.errors import InputError
-from latentry.metrics.estimates import Estimate, Features, as_features, as_pair, estimate, row_blocks, squared_distances
+from latentry.metrics.estimates import (
+    Estimate,
+    Features,
+    as_features,
+    as_pair,
+    estimate,
+    row_blocks,
+    share_estimate,
+    squared_distances,
+)
 
 _ROUNDING = 1e-12  # of the largest squared norm about the mean: what squared distances may be wrong by
 
@@ -137,9 +146,7 @@ def authenticity(real: Features, fake: Features) -> Estimate:
     for rows in row_blocks(len(y), len(x)):
         nearest = squared_distances(y[rows], x).min(dim=1)
         authentic[rows] = (nearest.values > own[nearest.indices] + rounding).double()
-    share = float(authentic.mean())
-    error = math.sqrt(share * (1 - share) / len(y))
-    return estimate(share, error, "binomial, the real vectors as given", least=0.0, most=1.0)
+    return share_estimate(float(authentic.mean()), len(y), ("the real vectors are taken as given",))
 
 
 def _centred(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, float]:
