@@ -114,7 +114,7 @@ def holdout_indices(images: ImageSet, fraction: float, seed: int) -> tuple[np.nd
     before = np.concatenate([[0], np.cumsum(sizes[order])[:-1]])  # pictures held out before each group's turn
     taken = order[(before + sizes[order] <= wanted)]
     if len(taken) == 0:
-        taken = order[:1] if groups > 1 else order[:0]
+        taken = order[:1]
     held = np.isin(picture, taken)
     return np.flatnonzero(~held), np.flatnonzero(held)
 

@@ -7,7 +7,6 @@ from typing import Any, Literal
 import numpy as np
 
 Precision = Literal["float32", "float16", "int8"]
-PRECISIONS: tuple[Precision, ...] = ("float32", "float16", "int8")
 _FEWEST = 256  # smaller weights, biases above all, stay as they are: they cost nothing and matter most
 _LARGEST_HALF = 65504.0
 
