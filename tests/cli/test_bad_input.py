@@ -105,6 +105,12 @@ def test_not_a_run(refuse, tmp_path):
     refuse("runs", "nowhere")
 
 
+def test_fewer_pictures_held_out_than_a_pack_has(refuse, tmp_path):
+    for i in range(2):
+        picture(tmp_path / "two" / f"{i}.png", colour=(100 * i, 0, 0))
+    assert "packing (=2)" in refuse("train", "pacgan", "--data", "two", "--size", "16", "--images", "100")
+
+
 @pytest.mark.parametrize("verb", ["sample", "reconstruct", "encode", "traverse", "directions"])
 def test_an_output_that_could_not_be_written_is_refused_before_any_work(refuse, tmp_path, verb):
     """Before the run is opened, which would take long and be lost: the run is not even there."""

@@ -99,11 +99,14 @@ def assemble(
 
 def check_shared(config: Config, own: OwnNetworks, ranks: Ranks) -> None:
     """Refuse a batch or a device that the ranks cannot share, and passes that do not add up to a batch."""
-    packing = config.model.packing if isinstance(config.model, GANSettings) else 1
-    check_batch(config.training.batch, packing, ranks)
+    check_batch(config.training.batch, _packing(config), ranks)
     check_passes(config, own, ranks)
     check_compile(config.training, ranks)
     pick_device(config.training.device, ranks)
+
+
+def _packing(config: Config) -> int:
+    return config.model.packing if isinstance(config.model, GANSettings) else 1
 
 
 def _check(config: Config, images: ImageSet, own: OwnNetworks, ranks: Ranks) -> dict[str, Any]:
@@ -111,6 +114,11 @@ def _check(config: Config, images: ImageSet, own: OwnNetworks, ranks: Ranks) -> 
     check_shared(config, own, ranks)
     trackers(config.training.track)
     rows, held_out = split_config_rows(images, config)
+    if 0 < len(held_out) < _packing(config):
+        raise InputError(
+            f"packing (={_packing(config)}) is how many pictures the critic judges together, and of {images.name} "
+            f"{len(held_out)} can be held out; give more pictures, or packing=1"
+        )
     condition = _condition(config, images, rows)
     build_model(config, images.spec, condition, own)
     return {
