@@ -14,6 +14,7 @@ from latentry.api.opening import split_config_rows
 from latentry.data import ImageSet, condition_spec, condition_vectors, to_float
 from latentry.data.builtin import NAMES as BUILT_IN
 from latentry.data.mirror import mirror_allowed
+from latentry.errors import InputError
 from latentry.models.build import OwnNetworks, build_method, build_model, initialise_model
 from latentry.models.contract import Batch
 from latentry.ranks import Ranks
