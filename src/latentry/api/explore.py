@@ -11,7 +11,7 @@ import numpy as np
 from latentry.api.directions import look_for_directions
 from latentry.api.invert import InversionSettings, invert_pictures
 from latentry.api.opening import load, open_set_for_model, split_config_rows
-from latentry.api.walks import traverse
+from latentry.api.walks import spread, traverse
 from latentry.errors import InputError
 from latentry.explorer.live import data_name, newest_weights, refuse_points
 from latentry.explorer.serve import check_address, serve
@@ -29,7 +29,6 @@ from latentry.models.trained import TrainedModel
 from latentry.training.run import open_run
 
 _DIMENSIONS, _DIRECTIONS = 8, 6
-_FOR_SPREAD = 2000  # latents that the spread of a dimension is measured on, with seeds from 0
 
 
 def explore(
@@ -121,11 +120,11 @@ def _find(model: TrainedModel) -> Found:
     controls, said = [], []
     try:
         found = traverse(model, _DIMENSIONS, stops=2)
-        spread = _spread(model)
+        _, deviation = spread(model)
         unit = "nats of a picture" if found.by == "kl" else "of 255 mean change of a pixel"
         for name, score in zip(found.names, found.scores, strict=True):
             dim = int(name)
-            controls.append(dimension_control(dim, spread.shape, float(spread[dim]), f"{score:.2f} {unit}"))
+            controls.append(dimension_control(dim, deviation.shape, float(deviation[dim]), f"{score:.2f} {unit}"))
     except InputError as error:
         said.append(str(error))
     if not any(vector.method in ("principal", "activations", "weights") for vector in model.vectors):
@@ -134,14 +133,6 @@ def _find(model: TrainedModel) -> Found:
         except InputError as error:
             said.append(str(error))
     return Found(controls, said)
-
-
-def _spread(model: TrainedModel) -> np.ndarray:
-    """The standard deviation of each dimension, [D]: the Gaussian prior's, or that of latents that are drawn."""
-    if model.network.latent.prior == "normal":
-        return np.ones(model.network.latent.shape, np.float32)
-    seeds = range(_FOR_SPREAD)
-    return np.asarray(model.latents(seeds, conditions=model.conditions(seeds)).std(axis=0))
 
 
 def _search(model: TrainedModel, picture: np.ndarray, told: np.ndarray | None) -> Searched:

@@ -136,12 +136,12 @@ def _dimensions(model: TrainedModel) -> tuple[list[str], Along]:
         raise InputError(
             f"a {model.config.family} has a grid of codes and no single dimensions to traverse; try --vectors or morph"
         )
-    centre, spread = _spread(model)
+    centre, deviation = spread(model)
 
     def along(z: np.ndarray, at: np.ndarray) -> np.ndarray:
         moved = np.tile(z, (len(z), len(at), 1))
         for dim in range(len(z)):
-            moved[dim, :, dim] = centre[dim] + at * spread[dim]
+            moved[dim, :, dim] = centre[dim] + at * deviation[dim]
         return moved
 
     return [str(dim) for dim in range(len(centre))], along
@@ -160,11 +160,11 @@ def _vectors(model: TrainedModel, names: Sequence[str]) -> tuple[list[str], Alon
     return names, along
 
 
-def _spread(model: TrainedModel) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of each dimension, [D]: the Gaussian prior's, or those of latents that are drawn."""
-    size = model.network.latent.shape[0]
-    if model.network.latent.prior == "normal":
-        return np.zeros(size, np.float32), np.ones(size, np.float32)
+def spread(model: TrainedModel) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation of each number of a latent, [*latent shape]: the Gaussian prior's, or of latents drawn."""
+    latent = model.network.latent
+    if latent.prior == "normal":
+        return np.zeros(latent.shape, np.float32), np.ones(latent.shape, np.float32)
     seeds = range(_FOR_SPREAD)
     z = model.latents(seeds, conditions=model.conditions(seeds))
     return z.mean(axis=0), z.std(axis=0)

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
+from latentry.metrics.estimates import Z_95
 from latentry.metrics.evaluation import Evaluation
 from latentry.metrics.passport import Score, comparable
 
-_Z = 1.959964  # of the intervals that scores carry
 _HEADLINES = ("FID", "Frechet distance", "KID", "Kernel distance")
 
 
@@ -64,7 +64,7 @@ def told_apart(a: Score, b: Score, n_pairs: int = 1) -> bool:
     low, high = (a, b) if a.value <= b.value else (b, a)
     assert low.interval is not None and high.interval is not None
     error = math.hypot(low.interval[1] - low.value, high.value - high.interval[0])
-    wider = NormalDist().inv_cdf(1 - 0.025 / max(1, n_pairs)) / _Z  # Bonferroni
+    wider = NormalDist().inv_cdf(1 - 0.025 / max(1, n_pairs)) / Z_95  # Bonferroni
     return high.value - low.value > wider * error
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from latentry.errors import InputError
 
-_Z = 1.959964  # of a two-sided interval of 95 %
+Z_95 = 1.959964  # of a two-sided interval of 95 %
 _BLOCK_BYTES = 64 * 2**20
 
 Features = np.ndarray | Tensor
@@ -52,7 +52,7 @@ def estimate(
     most: float = math.inf,
 ) -> Estimate:
     """`value` give or take 1.96 standard errors, within what is possible (`least` to `most`)."""
-    low, high = max(least, value - _Z * error), min(most, value + _Z * error)
+    low, high = max(least, value - Z_95 * error), min(most, value + Z_95 * error)
     if math.isnan(error):  # max and min would hide it
         low = high = math.nan
     return Estimate(float(value), float(error), float(low), float(high), how, said)
@@ -60,10 +60,10 @@ def estimate(
 
 def share_estimate(share: float, n: int, said: tuple[str, ...] = ()) -> Estimate:
     """A share of n independent cases, with Wilson's interval (1927), which has a width at 0 and 1 too."""
-    shrink = 1 + _Z * _Z / n
-    centre = (share + _Z * _Z / (2 * n)) / shrink
-    error = math.sqrt(share * (1 - share) / n + _Z * _Z / (4 * n * n)) / shrink
-    low, high = max(0.0, centre - _Z * error), min(1.0, centre + _Z * error)
+    shrink = 1 + Z_95 * Z_95 / n
+    centre = (share + Z_95 * Z_95 / (2 * n)) / shrink
+    error = math.sqrt(share * (1 - share) / n + Z_95 * Z_95 / (4 * n * n)) / shrink
+    low, high = max(0.0, centre - Z_95 * error), min(1.0, centre + Z_95 * error)
     return Estimate(share, error, min(low, share), max(high, share), "Wilson", said)
 
 
