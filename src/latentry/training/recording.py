@@ -173,7 +173,12 @@ def _acting_on(optimisers: list[torch.optim.Optimizer]) -> Iterator[None]:
         _acted_on.reset(token)
 
 
-@torch.library.custom_op("latentry::update", mutates_args={"weights"})
+# The schema is written out, as torch 2.6 cannot read `list[int]` in a signature.
+@torch.library.custom_op(
+    "latentry::update",
+    mutates_args={"weights"},
+    schema="(int optimiser, int[] which, Tensor(a!)[] weights, Tensor[] gradients) -> ()",
+)
 def _update(optimiser: int, which: list[int], weights: list[Tensor], gradients: list[Tensor]) -> None:
     """One update by an optimiser, as one operation of a graph."""
     acting = _acted_on.get()[optimiser]
