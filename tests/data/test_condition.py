@@ -63,7 +63,7 @@ def test_nothing_is_told_unless_asked_for() -> None:
     ("labels", "kind", "on", "words"),
     [
         (None, "class", (), ["condition=class", "mine has no labels", "condition=none"]),
-        (CLASSES, "attributes", (), ["yes/no columns", "mine has class"]),
+        (CLASSES, "attributes", (), ["yes/no columns", "mine has classes;", "use condition=class or condition=none"]),
         (ATTRIBUTES, "numbers", (), ["number columns", "mine has attributes"]),
         (ATTRIBUTES, "attributes", ("smilling",), ["'smilling'", "did you mean smiling"]),
         (NUMBERS, "numbers", ("wieght",), ["'wieght'", "did you mean weight"]),

@@ -71,5 +71,5 @@ def main(arguments: list[str]) -> int:
         record = {"output": str(written), "n": len(seeds), "seeds": seeds, "sampler": sampler}
         sys.stdout.write(json.dumps(record) + "\n")
     else:
-        sys.stdout.write(f"{len(seeds)} pictures drawn from {sampler}: {written}\n")
+        sys.stdout.write(f"{len(seeds)} picture{'' if len(seeds) == 1 else 's'} drawn from {sampler}: {written}\n")
     return 0

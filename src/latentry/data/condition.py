@@ -29,9 +29,11 @@ def condition_spec(labels: Labels | None, settings: ConditionSettings, name: str
         return None
     part = _part(labels, kind)
     if part is None or len(part.names) == 0:
-        has = " and ".join(each for each in _NEEDED if _part(labels, each) is not None) or "no labels"
+        others = [each for each in _NEEDED if _part(labels, each) is not None]
+        has = " and ".join(others).replace("class", "classes") or "no labels"
+        instead = " or ".join(f"condition={each}" for each in (*others, "none"))
         raise InputError(
-            f"condition={kind} needs {_NEEDED[kind]}, but {name} has {has}; give such data, or use condition=none"
+            f"condition={kind} needs {_NEEDED[kind]}, but {name} has {has}; give such data, or use {instead}"
         )
     if kind == "class":
         return ConditionSpec("class", _class_names(part.values, part.names, name))

@@ -31,15 +31,19 @@ _HEADS = ("dose", "success", "null", "ceiling", "flips", "drift", "shuffled")
 
 
 def attribute_table(report: AttributeReport) -> Table:
-    """One row a vector: what it does at its recommended dose."""
+    """One row a vector, under the way it was learnt: what it does at its recommended dose."""
     n = len(report.held.z)
     title = f"Edits of {n:,} held-out pictures, judged by a probe"
-    table = Table("label", "by", title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table("label", title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for head in _HEADS:
         table.add_column(head, justify="right", no_wrap=True)
+    shown = None
     for key, grade in report.grades.items():
         name, _, way = key.rpartition("/")
-        table.add_row(escape(name), way, *_cells(grade, report.controls.get(key)))
+        if way != shown:
+            table.add_row(f"[italic]{way}[/italic]")
+            shown = way
+        table.add_row(escape(name), *_cells(grade, report.controls.get(key)))
     return table
 
 
@@ -88,7 +92,7 @@ def _cells(grade: EditGrade, control: float | None) -> list[str]:
     at = grade.at
     return [
         f"{grade.recommended:g}",
-        f"{_percent(grade.success[at])} ± {_percent(grade.error)}",
+        "" if math.isnan(grade.success[at]) else f"{100 * grade.success[at]:.0f} ± {_percent(grade.error)}",
         _percent(grade.success[0]),
         _percent(grade.ceiling),
         "" if math.isnan(grade.drift[at]) else _percent(grade.mean_flips[at]),  # of two classes there is no other
