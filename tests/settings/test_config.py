@@ -1,9 +1,10 @@
 import json
+import math
 
 import pytest
 
 from latentry.errors import InputError
-from latentry.settings.config import config_from_json
+from latentry.settings.config import Config, config_from_json
 from latentry.settings.models import AutoencoderSettings, VAESettings
 from latentry.settings.recipes import RECIPES, find_recipe
 from latentry.settings.training import TrainingSettings, parse_count, parse_seconds
@@ -109,6 +110,10 @@ def test_counts():
         (lambda: TrainingSettings(seed=-1), "seed"),
         (lambda: TrainingSettings(clip=0.0), "clip"),
         (lambda: TrainingSettings(step_at=(0.5, 2.0)), "step-at"),
+        (lambda: TrainingSettings(step_factor=-1.0), "step-factor"),
+        (lambda: TrainingSettings(weight_decay=-1.0), "weight-decay"),
+        (lambda: Config("vae", VAESettings(beta=math.nan)), "beta .=nan. must be a finite number"),
+        (lambda: Config("vae", VAESettings(), training=TrainingSettings(weight_decay=math.inf)), "weight-decay"),
         (lambda: VAESettings(importance_samples=5), "importance-weighted"),
         (lambda: VAESettings(objective="importance-weighted", beta=2.0), "beta"),
         (lambda: VAESettings(objective="total-correlation", prior="vamp"), "total-correlation"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 import typing
 from dataclasses import dataclass, field
@@ -58,7 +59,9 @@ class Config:
     training: TrainingSettings = field(default_factory=TrainingSettings)
 
     def __post_init__(self) -> None:
-        """Refuse groups that do not go together."""
+        """Refuse numbers that are none, and groups that do not go together."""
+        for group in self.groups:
+            _check_finite(getattr(self, group))
         if isinstance(self.model, GANSettings):
             check_game(self.model, self.critic, self.augment, self.training.batch, self.condition.condition)
         if isinstance(self.model, AutoencoderSettings) and self.sampler.sampler == "prior":
@@ -153,6 +156,13 @@ def settings_from_json(cls: type[T], record: object, where: str) -> T:
         if key not in hints:
             raise unknown_name(f"setting in {where}", key, hints)
     return cls(**{key: _coerce(value, hints[key], f"{where}.{key}") for key, value in record.items()})
+
+
+def _check_finite(settings: Any) -> None:
+    """Refuse infinity and not-a-number, which comparisons with the ends of a range let pass."""
+    for name, value in dataclasses.asdict(settings).items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InputError(f"{name.replace('_', '-')} (={value}) must be a finite number")
 
 
 def _replace_checked(settings: Any, values: dict[str, Any]) -> Any:

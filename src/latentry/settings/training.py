@@ -118,6 +118,10 @@ class TrainingSettings:
                 raise InputError(f"{name.replace('_', '-')} (={value}) must be at least 0 and below 1")
         if not 0 <= self.lr_end <= 1:
             raise InputError(f"lr-end (={self.lr_end}) is a share of the learning rate, from 0 to 1")
+        if not self.weight_decay >= 0:
+            raise InputError(f"weight-decay (={self.weight_decay}) must be 0 or more")
+        if not self.step_factor > 0:
+            raise InputError(f"step-factor (={self.step_factor}) must be above 0")
         if self.clip is not None and not self.clip > 0:
             raise InputError(f"clip (={self.clip}) must be above 0, or None")
         if any(not 0 < at < 1 for at in self.step_at):
