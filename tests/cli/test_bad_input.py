@@ -174,6 +174,9 @@ def test_resume_keeps_what_is_trained(refuse, trained, tmp_path):
 def test_sampling_with_what_the_model_has_not(refuse, trained):
     assert "mixture" in refuse("sample", trained, "--sampler", "mixtrue", "-o", "x.png")
     assert "0-15" in refuse("sample", trained, "--seeds", "3-1", "-o", "x.png")
+    assert "from 1 to 100,000" in refuse("sample", trained, "--seeds", "0-9,20-3000000000", "-o", "x.png")
+    assert "from 1 to 100,000" in refuse("sample", trained, "-n", "0", "-o", "x.png")
+    assert "truncation" in refuse("sample", trained, "--truncation", "inf", "-o", "x.png")
     assert "at least 1" in refuse("sample", trained, "-n", "0", "-o", "x.png")
     assert ".png" in refuse("sample", trained, "-o", "x.gif")
 

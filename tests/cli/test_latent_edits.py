@@ -116,12 +116,14 @@ def test_what_is_refused(refuse, vae, gan, home, tmp_path):
     assert "no encoder" in refuse("edit", gan, "--analogy", *[home / "data" / "0.png"] * 3, *out)
     assert "latentry attributes RUN" in refuse("edit", gan, "--seeds", "0", "bright=1", *out)
     assert "smiling=+1.5" in refuse("edit", vae, "--seeds", "0", "bright=lots", *out)
+    assert "smiling=+1.5" in refuse("edit", vae, "--seeds", "0", "bright=nan", *out)
     assert "one of --image" in refuse("edit", vae, "bright=1", *out)
     assert "no edit" in refuse("edit", vae, "--seeds", "0", *out)
     assert "nowhere.png" in refuse("edit", vae, "--image", tmp_path / "nowhere.png", "bright=1", *out)
     (tmp_path / "notes.png").write_text("no picture")
     assert "notes.png" in refuse("edit", vae, "--image", tmp_path / "notes.png", "bright=1", *out)
     assert "-2,-1,0,1,2" in refuse("edit", vae, "--seeds", "0", "bright", "--doses", "few", *out)
+    assert "-2,-1,0,1,2" in refuse("edit", vae, "--seeds", "0", "bright", "--doses", "0,inf", *out)
     assert "neither classes nor attributes" in refuse(
         "edit", vae, "--seeds", "0", "bright", "--method", "condition", *out
     )

@@ -13,6 +13,7 @@ import tyro
 from latentry.cli.flags import (
     PICTURES,
     check_output,
+    finite_number,
     parse_flags,
     parse_names,
     parse_numbers,
@@ -154,7 +155,7 @@ def _doses(edits: tuple[str, ...]) -> dict[str, float]:
     for edit in edits:
         name, equals, text = edit.rpartition("=")
         try:
-            doses[name if equals else text] = float(text) if equals else 1.0
+            doses[name if equals else text] = finite_number(text) if equals else 1.0
         except ValueError:
             raise InputError(f"edit {edit!r} must be a name with a dose, such as smiling=+1.5") from None
     return doses

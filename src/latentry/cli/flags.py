@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import re
 import types
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from latentry.errors import InputError
 
 T = TypeVar("T")
 
+MOST_PICTURES = 100_000  # in one command: 1.2 GB at 64 pixels in colour
 PICTURES = (".png", ".jpg", ".jpeg")  # endings of one picture
 
 
@@ -100,15 +102,26 @@ def parse_seeds(text: str) -> list[int]:
     """Whole numbers in a list of numbers and ranges such as `0-15,85`.
 
     Raises:
-        InputError: it is no such list.
+        InputError: it is no such list, or a longer one than memory is good for.
     """
-    seeds: list[int] = []
+    ranges: list[range] = []
     for part in text.split(","):
         match = re.fullmatch(r"(\d+)(?:-(\d+))?", part.strip())
         if match is None or int(match[2] or match[1]) < int(match[1]):
             raise InputError(f"seeds (={text!r}) must be numbers and ranges such as 0-15,85")
-        seeds += range(int(match[1]), int(match[2] or match[1]) + 1)
-    return seeds
+        ranges.append(range(int(match[1]), int(match[2] or match[1]) + 1))
+    check_count("seeds", sum(each.stop - each.start for each in ranges))
+    return [seed for each in ranges for seed in each]
+
+
+def check_count(flag: str, n: int) -> None:
+    """Refuse more pictures than one command can hold in memory, before it tries.
+
+    Raises:
+        InputError: there are none, or too many.
+    """
+    if not 1 <= n <= MOST_PICTURES:
+        raise InputError(f"{flag} (={n:,} pictures) must be from 1 to {MOST_PICTURES:,} in one command")
 
 
 def parse_names(text: str | None) -> list[str] | None:
@@ -123,9 +136,20 @@ def parse_numbers(flag: str, text: str) -> list[float]:
         InputError: it is no such list.
     """
     try:
-        return [float(part) for part in text.split(",")]
+        return [finite_number(part) for part in text.split(",")]
     except ValueError:
         raise InputError(f"{flag} (={text!r}) must be numbers, such as -2,-1,0,1,2") from None
+
+
+def finite_number(text: str) -> float:
+    """The number that a text says.
+
+    Raises:
+        ValueError: it says none, or one that is infinite.
+    """
+    if not math.isfinite(number := float(text)):
+        raise ValueError(text)
+    return number
 
 
 def parse_values(flag: str, text: str | None) -> dict[str, float]:
@@ -140,7 +164,7 @@ def parse_values(flag: str, text: str | None) -> dict[str, float]:
         if name in values:
             raise InputError(f"{flag} (={text!r}) has {name} twice; give each name one number")
         try:
-            values[name] = float(value)
+            values[name] = finite_number(value)
         except ValueError:
             raise InputError(f"{flag} (={text!r}) must be names with numbers, such as smiling=1,glasses=0") from None
     return values

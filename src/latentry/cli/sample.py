@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Annotated
 
 import tyro
 
-from latentry.cli.flags import PICTURES, check_output, parse_flags, parse_seeds, parse_values
+from latentry.cli.flags import PICTURES, check_count, check_output, parse_flags, parse_seeds, parse_values
 from latentry.errors import InputError
 
 
@@ -48,10 +49,10 @@ def main(arguments: list[str]) -> int:
     """Sample and write."""
     flags = parse_flags(SampleFlags, arguments, prog="latentry sample", description="Draw new pictures from a model.")
     check_output(flags.output, *PICTURES, ".npy", "")
+    if flags.seeds is None:
+        check_count("n", flags.n)
     seeds = parse_seeds(flags.seeds) if flags.seeds is not None else list(range(flags.n))
-    if not seeds:
-        raise InputError(f"n (={flags.n}) must be at least 1")
-    if not flags.truncation >= 0:
+    if not 0 <= flags.truncation < math.inf:
         raise InputError(f"truncation (={flags.truncation}) must be 0 or more; 1 draws as fitted")
     from latentry.api.loading import load
     from latentry.report.grid import save_pictures
