@@ -164,7 +164,7 @@ def parse_values(flag: str, text: str | None) -> dict[str, float]:
         if name in values:
             raise InputError(f"{flag} (={text!r}) has {name} twice; give each name one number")
         try:
-            values[name] = finite_number(value)
+            values[name] = float(value)
         except ValueError:
             raise InputError(f"{flag} (={text!r}) must be names with numbers, such as smiling=1,glasses=0") from None
     return values
