@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import Subset
 
 from latentry.data import open_images
 from latentry.errors import InputError
@@ -22,6 +23,9 @@ from latentry.metrics.extractors import (
 from latentry.metrics.extractors.dinov2 import dinov2
 from latentry.metrics.extractors.extractor import as_three_channels, weights_hash
 from latentry.metrics.extractors.inception import inception
+from latentry.metrics.frechet import frechet_distance
+from latentry.metrics.gaussian import GaussianStatistics
+from latentry.metrics.kernel import kernel_distance
 
 
 @pytest.fixture(scope="module")
@@ -205,18 +209,29 @@ def test_without_torch_fidelity_one_line_says_what_to_install(monkeypatch):
         module.inception()
 
 
-def test_inception_with_weights_of_chance(tmp_path, monkeypatch, pictures):
-    """Real code, no real weights: 2,048 features that are torch-fidelity's own of the same pictures."""
+@pytest.fixture(scope="module")
+def fidelity(tmp_path_factory):
+    """Torch-fidelity's Inception with weights of chance that keep the variance from layer to layer, and their file."""
     try:
         theirs = importlib.import_module("torch_fidelity.feature_extractor_inceptionv3")
     except (ImportError, RuntimeError) as error:
         pytest.skip(f"torch-fidelity does not import: {error}")
-    path = tmp_path / "w.pth"
-    with monkeypatch.context() as patch:
+    path = tmp_path_factory.mktemp("inception") / "w.pth"
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(theirs, "load_state_dict_from_url", lambda *_, **__: {})
         patch.setattr(theirs.FeatureExtractorInceptionV3, "load_state_dict", lambda *_, **__: None)
         network = theirs.FeatureExtractorInceptionV3("x", ["2048"])
+    torch.manual_seed(0)
+    for weight in network.parameters():
+        if weight.ndim == 4:
+            torch.nn.init.kaiming_normal_(weight)
     torch.save(network.state_dict(), path)
+    return network, path
+
+
+def test_inception_with_weights_of_chance(fidelity, pictures):
+    """Real code, no real weights: 2,048 features that are torch-fidelity's own of the same pictures."""
+    network, path = fidelity
     extractor = inception(path)
     found = extractor.features(pictures[:3])
     expected = network(torch.from_numpy(pictures[:3]))[0]
@@ -225,6 +240,20 @@ def test_inception_with_weights_of_chance(tmp_path, monkeypatch, pictures):
     assert probabilities is not None
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
     assert extractor.weights == weights_hash(network.state_dict())
+
+
+def test_distances_are_torch_fidelitys_from_pictures_to_number(fidelity, pictures):
+    """FID and KID of the same pictures through the same weights, by its command and by ours."""
+    _, path = fidelity
+    real, fake = pictures[:20], pictures[20:40] // 2
+    told = {"feature_extractor_weights_path": str(path), "kid_subsets": 1, "kid_subset_size": 20}
+    quietly = {"cuda": False, "cache": False, "verbose": False, "save_cpu_ram": True}
+    sets = {f"input{n}": Subset(torch.from_numpy(images), range(20)) for n, images in ((1, real), (2, fake))}
+    theirs = importlib.import_module("torch_fidelity").calculate_metrics(**sets, fid=True, kid=True, **told, **quietly)
+    features = [inception(path).features(images) for images in (real, fake)]
+    frechet = frechet_distance(*map(GaussianStatistics.of, features))
+    assert frechet == pytest.approx(theirs["frechet_inception_distance"], rel=1e-4)
+    assert kernel_distance(*features).value == pytest.approx(theirs["kernel_inception_distance_mean"], rel=1e-4)
 
 
 def test_dinov2_with_weights_of_chance(tmp_path, pictures):
