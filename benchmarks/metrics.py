@@ -41,7 +41,7 @@ def ours_frechet(x: np.ndarray, y: np.ndarray) -> float:
 
 def scipy_frechet(x: np.ndarray, y: np.ndarray) -> float:
     """The formula as it is usually computed: a matrix root of S1 S2."""
-    import scipy.linalg  # type: ignore[import-untyped]  # comes with scikit-learn
+    import scipy.linalg
 
     s1, s2 = np.cov(x, rowvar=False), np.cov(y, rowvar=False)
     shift = x.mean(axis=0, dtype=np.float64) - y.mean(axis=0, dtype=np.float64)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import Subset
+from torch.utils.data import Dataset
 
 from latentry.data import open_images
 from latentry.errors import InputError
@@ -209,6 +209,19 @@ def test_without_torch_fidelity_one_line_says_what_to_install(monkeypatch):
         module.inception()
 
 
+class Items(Dataset[torch.Tensor]):
+    """Pictures as torch-fidelity takes them."""
+
+    def __init__(self, images):
+        self.images = torch.from_numpy(images)
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, row):
+        return self.images[row]
+
+
 @pytest.fixture(scope="module")
 def fidelity(tmp_path_factory):
     """Torch-fidelity's Inception with weights of chance that keep the variance from layer to layer, and their file."""
@@ -248,7 +261,7 @@ def test_distances_are_torch_fidelitys_from_pictures_to_number(fidelity, picture
     real, fake = pictures[:20], pictures[20:40] // 2
     told = {"feature_extractor_weights_path": str(path), "kid_subsets": 1, "kid_subset_size": 20}
     quietly = {"cuda": False, "cache": False, "verbose": False, "save_cpu_ram": True}
-    sets = {f"input{n}": Subset(torch.from_numpy(images), range(20)) for n, images in ((1, real), (2, fake))}
+    sets = {"input1": Items(real), "input2": Items(fake)}
     theirs = importlib.import_module("torch_fidelity").calculate_metrics(**sets, fid=True, kid=True, **told, **quietly)
     features = [inception(path).features(images) for images in (real, fake)]
     frechet = frechet_distance(*map(GaussianStatistics.of, features))

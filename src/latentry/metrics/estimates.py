@@ -78,8 +78,8 @@ def as_features(values: Features, name: str, least: int = 1) -> Tensor:
         raise InputError(f"{name} have the shape {list(tensor.shape)}; give at least {least} vectors, as [N, D]")
     # Apple's devices know no float64, and float32 is not enough to subtract what is nearly equal.
     tensor = (tensor.cpu() if tensor.device.type == "mps" else tensor).double()
-    if not bool(torch.isfinite(tensor).all()):
-        bad = int((~torch.isfinite(tensor).all(dim=1)).sum())
+    # A sum takes a tenth of the time that looking at every number does.
+    if not bool(tensor.sum().isfinite()) and (bad := int((~torch.isfinite(tensor).all(dim=1)).sum())):
         raise InputError(f"{bad} of {len(tensor)} {name} are not finite; look for what made them and leave them out")
     return tensor
 

@@ -12,18 +12,20 @@ Letters: N samples, D features, m mean, S covariance (with N - 1), F factor, rea
 
 from __future__ import annotations
 
+import contextlib
 import math
 
 import numpy as np
+import scipy.linalg
 import torch
 from torch import Tensor
 
 from latentry.errors import InputError
 from latentry.metrics.estimates import Estimate, Features, as_features, estimate, refuse_other_dimension
-from latentry.metrics.gaussian import GaussianStatistics, gram
+from latentry.metrics.gaussian import GaussianStatistics, eigenvalues, gram
 
 _EPS = torch.finfo(torch.float64).eps
-_FELT = 1e-9  # of a sum of singular values: the rounding error from which they are computed without a square
+_FELT = 1e-9  # of a sum of roots: the rounding error from which they are computed without a square
 _SIZES = 15  # sample sizes on the line that is extrapolated, as in the paper
 
 
@@ -36,13 +38,11 @@ def frechet_distance(real: GaussianStatistics, fake: GaussianStatistics) -> floa
         InputError: different dimensions, or a single vector.
     """
     refuse_other_dimension(real.dimension, fake.dimension)
-    a, b = real.factor, fake.factor.to(real.mean.device)
-    shift = (real.mean - fake.mean.to(a.device)).square().sum()
     for side in (real, fake):
         if side.n == 1:
             raise InputError("one vector has no covariance; give two at least")
-    cross = nuclear_norm(a.T @ b)
-    return max(0.0, float(shift + a.square().sum() + b.square().sum() - 2 * cross))  # |F|^2 = tr S
+    shift = float((real.mean - fake.mean.to(real.mean.device)).square().sum())
+    return max(0.0, shift + real.trace + fake.trace - 2 * _cross(real, fake))
 
 
 def expected_bias(statistics: GaussianStatistics, n_real: float, n_fake: float) -> float:
@@ -56,7 +56,7 @@ def expected_bias(statistics: GaussianStatistics, n_real: float, n_fake: float) 
         n_real, n_fake: samples of each side; infinity for a side that is known exactly.
     """
     factor = statistics.factor
-    values = torch.linalg.eigvalsh(gram(factor if factor.shape[1] <= factor.shape[0] else factor.T))
+    values = eigenvalues(gram(factor if factor.shape[1] <= factor.shape[0] else factor.T))
     values = values[values > values.max() * len(values) * _EPS]
     pairs = torch.outer(values, values) / (2 * (values[:, None] + values))
     return float((values.sum() + pairs.sum() + pairs.diagonal().sum()) * (1 / n_real + 1 / n_fake))
@@ -123,19 +123,41 @@ def frechet_infinity(
     return estimate(intercept, error, f"least squares on {len(sizes)} sizes, and delta method", said)
 
 
+def _cross(real: GaussianStatistics, fake: GaussianStatistics) -> float:
+    """The trace of (S1 S2)^(1/2).
+
+    The roots of the eigenvalues of S1 S2, as LAPACK finds them for two symmetric matrices of which one is definite;
+    or the singular values of A' B for factors S1 = A A' and S2 = B B'.
+    """
+    if real.mean.device.type == "cpu" and real.full and fake.full:
+        with contextlib.suppress(np.linalg.LinAlgError):  # S1 is not definite
+            values = scipy.linalg.eigh(
+                fake.covariance.cpu().numpy(), real.covariance.numpy(), type=2, eigvals_only=True, driver="gv"
+            )
+            if (roots := _roots(torch.from_numpy(values))) is not None:
+                return float(roots.sum())
+    return float(nuclear_norm(real.factor.T @ fake.factor.to(real.mean.device)))
+
+
 def nuclear_norm(matrix: Tensor) -> Tensor:
     """The sum of the singular values of float64 [A, B].
 
-    They are the roots of the eigenvalues of the matrix times itself, at a quarter of the price; but an eigenvalue is
-    only known to a rounding error of the largest, which leaves half the digits to the smallest roots. Where that could
-    be felt in the sum the singular values are computed.
+    They are the roots of the eigenvalues of the matrix times itself, at a quarter of the price, where these are exact
+    enough.
     """
-    values = torch.linalg.eigvalsh(gram(matrix if matrix.shape[1] <= matrix.shape[0] else matrix.T)).clamp(min=0)
+    roots = _roots(eigenvalues(gram(matrix if matrix.shape[1] <= matrix.shape[0] else matrix.T)))
+    return (torch.linalg.svdvals(matrix) if roots is None else roots).sum()
+
+
+def _roots(values: Tensor) -> Tensor | None:
+    """Roots of eigenvalues; None where their rounding could be felt in the sum.
+
+    An eigenvalue is only known to a rounding error of the largest, which leaves half the digits to the smallest roots.
+    """
+    roots = values.clamp(min=0).sqrt()
     rounding = math.sqrt(len(values)) * _EPS * values.max()
-    roots = values.sqrt()
-    if float((rounding / torch.maximum(roots, rounding.sqrt())).sum()) <= _FELT * float(roots.sum()):
-        return roots.sum()
-    return torch.linalg.svdvals(matrix).sum()
+    felt = float((rounding / torch.maximum(roots, rounding.sqrt())).sum())
+    return roots if felt <= _FELT * float(roots.sum()) else None
 
 
 def few_samples(n: int, dimension: int) -> tuple[str, ...]:

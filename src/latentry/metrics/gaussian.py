@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.linalg.blas import dsyrk
 from torch import Tensor
 
 from latentry.errors import InputError
@@ -20,6 +21,7 @@ from latentry.files import write_file
 from latentry.metrics.estimates import Features, as_features, refuse_other_dimension
 
 _EPS = torch.finfo(torch.float64).eps
+_ROWS = 1024  # of features, multiplied at once
 
 
 class GaussianStatistics:
@@ -86,6 +88,18 @@ class GaussianStatistics:
         return self._scatter / (1 if self._n is None else self._n - 1)
 
     @property
+    def full(self) -> bool:
+        """Whether there is a covariance of more vectors than dimensions, so that it may be definite."""
+        return self._rows is None
+
+    @property
+    def trace(self) -> float:
+        """Of the covariance."""
+        if self._rows is not None:
+            return float(self.factor.square().sum())
+        return float(self.covariance.diagonal().sum())
+
+    @property
     def factor(self) -> Tensor:
         """F with F F' = covariance, [D, rank or more]; computed once."""
         if self._factor is None:
@@ -104,7 +118,7 @@ class GaussianStatistics:
         if len(rows) < rows.shape[1]:
             batch._rows = rows
         else:
-            batch._scatter = gram(rows - batch._mean)
+            batch._scatter = gram(rows, batch._mean)
         self.merge(batch)
 
     def merge(self, other: GaussianStatistics) -> None:
@@ -134,7 +148,7 @@ class GaussianStatistics:
 
     def _scattered(self) -> Tensor:
         if self._rows is not None:
-            return gram(self._rows - self.mean)
+            return gram(self._rows, self.mean)
         assert self._scatter is not None
         return self._scatter
 
@@ -170,12 +184,28 @@ class GaussianStatistics:
         return cls.known(arrays["mu"], arrays["sigma"], count)
 
 
-def gram(x: Tensor) -> Tensor:
-    """X' X of [N, D], [D, D]; on the CPU by numpy, which computes a product with itself at half the price."""
+def gram(x: Tensor, mean: Tensor | None = None) -> Tensor:
+    """X' X of float64 [N, D], less `mean` [D] where it is given, [D, D].
+
+    On the CPU by BLAS's product of a matrix with itself, at half the price of a product, some rows at a time: they are
+    still in the cache when they are multiplied.
+    """
     if x.device.type != "cpu":
+        x = x if mean is None else x - mean
         return x.T @ x
-    values = x.numpy()
-    return torch.from_numpy(values.T @ values)
+    total = np.zeros((x.shape[1], x.shape[1]), order="F")
+    for rows in x.split(_ROWS):
+        values = (rows if mean is None else rows - mean).numpy()
+        total = dsyrk(1.0, values.T, beta=1.0, c=total, overwrite_c=True)  # the upper triangle
+    np.copyto(total, total.T, where=np.tri(len(total), k=-1, dtype=bool))
+    return torch.from_numpy(total)
+
+
+def eigenvalues(symmetric: Tensor) -> Tensor:
+    """Of a symmetric float64 [D, D], rising; on the CPU by numpy, whose LAPACK is the faster one."""
+    if symmetric.device.type != "cpu":
+        return torch.linalg.eigvalsh(symmetric)
+    return torch.from_numpy(np.linalg.eigvalsh(symmetric.numpy()))
 
 
 def _factor(covariance: Tensor) -> Tensor:
