@@ -38,11 +38,11 @@ def count_updates(method: GANMethod) -> dict[str, int]:
 # The six rules of WGAN-GP.
 
 
-def test_the_recipe_is_the_papers() -> None:
+def test_the_recipe_is_the_papers_with_three_critic_steps() -> None:
     config = find_recipe("wgan-gp").config
     game = config.model
     assert isinstance(game, GANSettings)
-    assert (game.loss, game.constraint, game.penalty, game.critic_steps) == ("wasserstein", "gradient-penalty", 10, 5)
+    assert (game.loss, game.constraint, game.penalty, game.critic_steps) == ("wasserstein", "gradient-penalty", 10, 3)
     assert config.critic.critic_norm == "none"
     assert (config.training.optimiser, config.training.adam_beta1, config.training.adam_beta2) == ("adam", 0, 0.9)
 

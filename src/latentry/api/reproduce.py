@@ -53,7 +53,7 @@ class Published:
 
 PUBLISHED = {
     "vae-mnist": Published(
-        "VAE with 400 hidden units and 40 latents on binarised MNIST",
+        "VAE with two hidden layers of 400 units and 40 latents on binarised MNIST",
         "pythae's reproduction of Rezende and Mohamed 2015 (arXiv:1505.05770), which has 89.9: 500 epochs of batches "
         "of 100, Adam at 1e-4, times 10^(-1/5) after 200 and 350 epochs",
         89.78,
@@ -64,7 +64,7 @@ PUBLISHED = {
         "are drawn once as Bernoulli(grey / 255), by seed 0 (the published ones were drawn likewise, with numbers of "
         "their own); 10,000 of the training pictures are held out",
         {
-            "recipe": "vae", "size": "28", "backbone": "mlp", "hidden": (400,), "activation": "relu", "latent": 40,
+            "recipe": "vae", "size": "28", "backbone": "mlp", "hidden": (400, 400), "activation": "relu", "latent": 40,
             "likelihood": "bernoulli", "batch": 100, "lr": 1e-4, "schedule": "step", "step_at": (0.4, 0.7),
             "step_factor": 10**-0.2, "warmup": 0.0, "ema": None, "sampler": "prior", "flip": "no", "holdout": 1 / 6,
             "epochs": 500.0, "ticks": 50,
