@@ -36,6 +36,7 @@ _GAN_MLP: dict[str, Any] = {
     "backbone": "mlp", "hidden": (1024, 512, 256, 128), "norm": "batch", "activation": "leaky-relu",
     "critic_hidden": (512, 256), "critic_norm": "none",
 }  # fmt: skip
+_FIVE_STEPS: dict[str, Any] = {**_GAN_MLP, "critic_steps": 5}
 _DCGAN: dict[str, Any] = {**_GAN_TRAINING, "width": 64, "width_max": 256, "base": 4, "activation": "leaky-relu"}
 
 
@@ -56,14 +57,14 @@ WORKS = {
         peer_script="pythae_vae.py",
         peer_arguments=("mlp", "20000", "4"),
     ),
-    "W2": _scripts("W2", "MLP WGAN-GP, 5 critic steps, batch 64", "wgan-gp", (1, 28, 28), 6400, **_GAN_MLP),
+    "W2": _scripts("W2", "MLP WGAN-GP, 5 critic steps, batch 64", "wgan-gp", (1, 28, 28), 6400, **_FIVE_STEPS),
     "W3": _scripts(
         "W3",
         "MLP WGAN with clipping, 5 critic steps, batch 64",
         "wgan",
         (1, 28, 28),
         6400,
-        **{**_GAN_MLP, "lr": 5e-5, "adam_beta2": 0.99},
+        **{**_FIVE_STEPS, "lr": 5e-5, "adam_beta2": 0.99},
     ),
     "W4": _scripts("W4", "MLP GAN, batch 64", "gan", (1, 28, 28), 6400, **_GAN_MLP),
     "W5": _scripts(

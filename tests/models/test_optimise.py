@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from latentry.models.contract import Batch
-from latentry.models.optimise import descend, replayed, take_turns, turns_of
+from latentry.models.optimise import build_optimiser, descend, replayed, take_turns, turns_of
 from latentry.settings.training import TrainingSettings
 from tests.models.small_gans import method_of, pictures, rng, small, weights
 
@@ -87,3 +87,20 @@ def test_a_replay_draws_the_numbers_of_before_and_disturbs_nothing() -> None:
     source.manual_seed(5)
     assert torch.equal(again(slice(None)), first)
     assert torch.equal(torch.randn(2, generator=source), then)
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_rmsprop_is_torchs(decay: float) -> None:
+    """Adam without momentum and without correction: the same weights as RMSprop, from the first step on."""
+    settings = TrainingSettings(optimiser="rmsprop", lr=0.01, adam_beta2=0.9, weight_decay=decay)
+    slopes = torch.randn(50, 4, generator=rng())
+    ours, theirs = nn.Parameter(torch.ones(4)), nn.Parameter(torch.ones(4))
+    optimisers = (
+        build_optimiser([ours], settings),
+        torch.optim.RMSprop([theirs], lr=0.01, alpha=0.9, weight_decay=decay),
+    )
+    for slope in slopes:
+        for weight, optimiser in zip((ours, theirs), optimisers, strict=True):
+            weight.grad = slope.clone()
+            optimiser.step()
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)

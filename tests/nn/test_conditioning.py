@@ -17,7 +17,7 @@ from latentry.nn.conditioning import (
     norm_layer,
     tell_first_layer,
 )
-from latentry.nn.layers import Conv, Linear
+from latentry.nn.layers import Conv, Linear, Rectifier
 from latentry.settings.condition import ConditionSettings
 from latentry.settings.config import Config
 from latentry.settings.gan import GANSettings
@@ -97,7 +97,7 @@ def test_conditional_norm_of_numbers_without_pixels() -> None:
 
 def test_only_normalisations_read_the_condition() -> None:
     told = norm_and_activation("batch", "relu", 4, condition=CLASSES)
-    assert isinstance(told[0], ConditionalNorm) and isinstance(told[1], nn.ReLU)
+    assert isinstance(told[0], ConditionalNorm) and isinstance(told[1], Rectifier)
     assert [type(layer) for layer in norm_and_activation("none", "relu", 4, condition=CLASSES)] == [nn.ReLU]
 
 

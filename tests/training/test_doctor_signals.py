@@ -11,7 +11,9 @@ from torch import nn
 import latentry
 from latentry.models.contract import Batch
 from latentry.models.critic import Judgement
+from latentry.models.optimise import build_optimiser
 from latentry.settings.specs import ImageSpec
+from latentry.settings.training import TrainingSettings
 from latentry.training.doctor import Finding
 from latentry.training.doctor.critic import bounds, dependence, share_above
 from latentry.training.doctor.linear_probe import LinearProbe
@@ -108,7 +110,7 @@ def test_gradients_by_layer_are_root_mean_squares():
     [
         lambda w: torch.optim.AdamW(w, lr=0.01, betas=(0.5, 0.9), weight_decay=0.0),
         lambda w: torch.optim.AdamW(w, lr=0.01, betas=(0.0, 0.9), weight_decay=0.0),
-        lambda w: torch.optim.RMSprop(w, lr=0.01, alpha=0.9),
+        lambda w: build_optimiser(w, TrainingSettings(optimiser="rmsprop", lr=0.01, adam_beta2=0.9)),
         lambda w: torch.optim.SGD(w, lr=0.01),
     ],
 )

@@ -140,7 +140,7 @@ def _outputs(network: nn.Module) -> Iterator[dict[str, Tensor]]:
     def hook(name: str):  # type: ignore[no-untyped-def]
         def keep(_layer: nn.Module, _inputs: object, output: object) -> None:
             if isinstance(output, Tensor):
-                seen[name] = output
+                seen[name] = output.clone()  # an activation behind it may write over it
 
         return keep
 

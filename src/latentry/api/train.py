@@ -27,6 +27,7 @@ from latentry.training.checkpoint import list_checkpoints
 from latentry.training.finish import finish_run
 from latentry.training.interrupt import stop_on_signal
 from latentry.training.loop import N_POINTS_SHOWN, N_SHOWN, Loop
+from latentry.training.memory import freed_memory_kept
 from latentry.training.observer import Observer
 from latentry.training.ranks import everywhere, joined, on_first
 from latentry.training.run import Run, find_own_run, open_run
@@ -170,7 +171,7 @@ def _run_loop(loop: Loop, images: ImageSet, own: OwnNetworks) -> TrainingResult:
     for observer in loop.observers:
         observer.started(loop.run, loop.config, resumed_at)
     try:
-        with stop_on_signal() as stop:
+        with stop_on_signal() as stop, freed_memory_kept():
             finished = loop(stop)
             if finished:
                 on_first(loop.ranks, lambda: _finish(loop, images, own))

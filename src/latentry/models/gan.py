@@ -34,7 +34,7 @@ from latentry.models.critic import Judgement, guess_loss
 from latentry.models.noise import NoiseSize
 from latentry.models.optimise import along_cosine, build_optimiser, descend, joined, replayed, take_turns, turns_of
 from latentry.models.sampler import Noise, Samplers
-from latentry.nn import follow_spectra, use_rng
+from latentry.nn import differentiated_twice, follow_spectra, use_rng
 from latentry.nn.augment import AdaptiveProbability, augment
 from latentry.ranks import in_parts, normal, uniform
 from latentry.settings.config import Config
@@ -211,8 +211,13 @@ class GANMethod:
         n = len(both) // 2
         twice = None if condition is None else torch.cat([condition, condition])
         real, fake = both[:n], both[n:]
-        critic: Callable[[Tensor], Tensor] = lambda x: self.critic(x, condition).score  # noqa: E731
         penalty: Tensor | None = None
+
+        def critic(x: Tensor) -> Tensor:
+            with differentiated_twice():
+                score: Tensor = self.critic(x, condition).score
+            return score
+
         match self.game.constraint:
             case "r1" | "r2" | "r1-r2":
                 return self._judge_with_slope(both, twice)

@@ -21,6 +21,7 @@ Objective = Callable[[slice], tuple[Tensor, dict[str, Tensor]]]
 """From some rows of a step's pictures to the loss of each, [b], and what else is wanted of each, [b, ...]."""
 
 T = TypeVar("T")
+_MANY_STEPS = 1e9  # to the power of which every decay is 0; in float32 one more is no more
 
 _update: ContextVar[Callable[[torch.optim.Optimizer], object]] = ContextVar(
     "latentry_update", default=lambda optimiser: optimiser.step()
@@ -30,8 +31,9 @@ _update: ContextVar[Callable[[torch.optim.Optimizer], object]] = ContextVar(
 def build_optimiser(weights: Weights, training: TrainingSettings) -> torch.optim.Optimizer:
     """The optimiser that the settings name.
 
-    Adam with decoupled weight decay (Kingma and Ba 2014; Loshchilov and Hutter 2017), fused into one kernel; RMSprop
-    (Tieleman and Hinton 2012); or plain gradient descent.
+    Adam with decoupled weight decay (Kingma and Ba 2014; Loshchilov and Hutter 2017); RMSprop (Tieleman and Hinton
+    2012), which is Adam without momentum and without correction for the average's start; or plain gradient descent.
+    The first two are fused into one kernel.
 
     Args:
         weights: weights, or parameter groups; a group's "lr_scale" multiplies the learning rate for it.
@@ -43,9 +45,20 @@ def build_optimiser(weights: Weights, training: TrainingSettings) -> torch.optim
             betas = (training.adam_beta1, training.adam_beta2)
             return torch.optim.AdamW(weights, lr=training.lr, betas=betas, weight_decay=decay, fused=True)
         case "rmsprop":
-            return torch.optim.RMSprop(weights, lr=training.lr, alpha=training.adam_beta2, weight_decay=decay)
+            betas = (0.0, training.adam_beta2)
+            return _long_begun(torch.optim.Adam(weights, lr=training.lr, betas=betas, weight_decay=decay, fused=True))
         case "sgd":
             return torch.optim.SGD(weights, lr=training.lr, weight_decay=decay)
+
+
+def _long_begun(adam: torch.optim.Adam) -> torch.optim.Adam:
+    """Adam that corrects for nothing, as behind very many steps, though its averages are still zero."""
+    for group in adam.param_groups:
+        for weight in group["params"]:
+            zeros = torch.zeros_like(weight, memory_format=torch.preserve_format)
+            step = torch.tensor(_MANY_STEPS, device=weight.device)
+            adam.state[weight] = {"step": step, "exp_avg": zeros, "exp_avg_sq": zeros.clone()}
+    return adam
 
 
 def descend(

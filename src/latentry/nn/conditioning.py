@@ -98,6 +98,7 @@ def norm_and_activation(
     flat: bool = False,
     condition: ConditionSpec | None = None,
     dropout: float = 0.0,
+    read_elsewhere: bool = False,
 ) -> list[nn.Module]:
     """What follows a hidden layer (or precedes it, in residual blocks).
 
@@ -108,12 +109,13 @@ def norm_and_activation(
         flat: whether the input has no pixels.
         condition: what sets the normalisation's gain and shift; None for learned constants.
         dropout: share of the numbers that is dropped behind the activation.
+        read_elsewhere: whether a skip path has the same input, which then has to stay as it is.
     """
     layers: list[nn.Module] = []
     if norm != "none":
         plain = norm_layer(norm, channels, flat=flat)
         layers.append(plain if condition is None else ConditionalNorm(plain, channels, condition))
-    layers.append(activation_layer(activation))
+    layers.append(activation_layer(activation, in_place=norm != "none" or not read_elsewhere))
     return [*layers, Dropout(dropout)] if dropout else layers
 
 

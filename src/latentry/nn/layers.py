@@ -7,6 +7,10 @@ Letters: B batch, I inputs, O outputs, H W picture.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -112,7 +116,86 @@ class Conv(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, I, H, W] to [B, O, H, W]."""
+        if self.weight.shape[0] == 1 and self.padding <= 1 and x.device.type == "cpu":
+            return conv_to_one(x, self.weight, self.bias)
         return F.conv2d(x, self.weight, self.bias, padding=self.padding)
+
+
+def conv_to_one(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """A convolution with one output and kernel 1 or 3, [B, I, H, W] to [B, 1, H, W], zeros beyond the edge.
+
+    One product of all pixels with all taps, then a sum over taps, each moved by its own offset. On a processor a layer
+    that makes grey pictures of 32 px takes half the time so, as its library has kernels for many outputs only.
+    """
+    batch, inputs, height, width = x.shape
+    kernel, middle = weight.shape[-1], weight.shape[-1] // 2
+    pixels = x.permute(0, 2, 3, 1).reshape(-1, inputs)
+    taps = (weight[0].flatten(1).t() @ pixels.t()).view(kernel, kernel, batch, height, width)
+    y = x.new_zeros(()) if bias is None else bias
+    for i, row in enumerate(taps.unbind()):
+        for j, tap in enumerate(row.unbind()):
+            y = y + F.pad(tap, (middle - j, j - middle, middle - i, i - middle))
+    return y.unsqueeze(1)
+
+
+_twice: ContextVar[bool] = ContextVar("latentry_differentiated_twice", default=False)
+
+
+@contextmanager
+def differentiated_twice() -> Iterator[None]:
+    """Inside, a network is computed so that a loss of its slope is cheap to differentiate; its values are the same."""
+    token = _twice.set(True)
+    try:
+        yield
+    finally:
+        _twice.reset(token)
+
+
+class Rectifier(nn.Module):
+    """x above 0 and `leak` x below, [...] to the same shape; with a leak of 0, relu.
+
+    Args:
+        leak: slope below 0.
+        in_place: whether it writes over its input.
+    """
+
+    def __init__(self, leak: float, in_place: bool) -> None:
+        super().__init__()
+        self.leak, self.in_place = leak, in_place
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same shape."""
+        if _twice.get():
+            return _Rectified.apply(x, self.leak, self.in_place)
+        return F.leaky_relu(x, self.leak, self.in_place)
+
+    def extra_repr(self) -> str:
+        """What `print(network)` shows of the layer."""
+        return f"leak={self.leak:g}"
+
+
+class _Rectified(torch.autograd.Function):
+    """A rectifier whose slope is a constant to whoever differentiates again, its second derivative being 0.
+
+    torch's own hands on zeros there, which go all the way back through the network: without them a critic's step under
+    a gradient penalty takes 7 % less time, as measured on W8 of the benchmarks.
+    """
+
+    @staticmethod
+    def forward(x: Tensor, leak: float, in_place: bool) -> Tensor:
+        return F.leaky_relu(x, leak, in_place)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, float, bool], output: Tensor) -> None:
+        x, ctx.leak, in_place = inputs
+        if in_place:
+            ctx.mark_dirty(x)
+        ctx.save_for_backward(output)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (y,) = ctx.saved_tensors  # which has the sign of x
+        return torch.ops.aten.leaky_relu_backward(gradient, y.detach(), ctx.leak, True), None, None
 
 
 class Maxout(nn.Module):
@@ -140,7 +223,7 @@ class Dropout(nn.Module):
         if not self.training:
             return x
         kept = uniform(x.shape, self.rng, device=x.device) >= self.share
-        return x * kept / (1 - self.share)
+        return x * kept.to(x.dtype).div_(1 - self.share)
 
 
 def use_rng(module: nn.Module, rng: torch.Generator) -> None:
@@ -150,13 +233,18 @@ def use_rng(module: nn.Module, rng: torch.Generator) -> None:
             layer.rng = rng
 
 
-def activation_layer(name: Activation) -> nn.Module:
-    """The nonlinearity of that name."""
+def activation_layer(name: Activation, *, in_place: bool = False) -> nn.Module:
+    """The nonlinearity of that name.
+
+    Args:
+        name: as in the settings.
+        in_place: whether it may write over its input where it can: nothing else reads that. It saves memory, and time.
+    """
     match name:
         case "relu":
-            return nn.ReLU()
+            return Rectifier(0.0, in_place)
         case "leaky-relu":
-            return nn.LeakyReLU(_LEAK)
+            return Rectifier(_LEAK, in_place)
         case "silu":
             return nn.SiLU()
         case "tanh":

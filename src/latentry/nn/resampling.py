@@ -34,13 +34,21 @@ def nearest_conv(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     Output pixel p weighs input pixel i, which covers the doubled pixels 2 i and 2 i + 1, by
     w[2 i - p] + w[2 i + 1 - p]; a transposed convolution runs its kernel in p - 2 i, so the kernel is mirrored.
     """
-    kernel = sum_of_shifts(weight.flip(2, 3)).transpose(0, 1)
-    return F.conv_transpose2d(x, kernel, bias, stride=2, padding=1)
+    return transposed_conv(x, sum_of_shifts(weight.flip(2, 3)), bias, padding=1)
 
 
 def conv_average(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """A 3x3 convolution and 2x2 average pooling in one, [B, I, H, W] to [B, O, H // 2, W // 2]."""
     return F.conv2d(x, sum_of_shifts(weight) / 4, bias, stride=2, padding=1)
+
+
+def transposed_conv(x: Tensor, weight: Tensor, bias: Tensor | None, *, padding: int, output_padding: int = 0) -> Tensor:
+    """A transposed convolution of stride 2 with a weight [O, I, k, k].
+
+    The bias is added apart: its gradient is a sum, for which a processor's library takes as long as for the weight's.
+    """
+    y = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2, padding=padding, output_padding=output_padding)
+    return y if bias is None else y.add_(bias.view(-1, 1, 1))
 
 
 def double_nearest(x: Tensor) -> Tensor:
@@ -84,10 +92,7 @@ class TransposedUp(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, I, H, W] to [B, O, 2 H, 2 W]."""
-        weight = self.weight.transpose(0, 1)
-        return F.conv_transpose2d(
-            x, weight, self.bias, stride=2, padding=self.padding, output_padding=self.output_padding
-        )
+        return transposed_conv(x, self.weight, self.bias, padding=self.padding, output_padding=self.output_padding)
 
 
 class NearestUp(Layer):

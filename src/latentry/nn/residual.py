@@ -71,7 +71,7 @@ class ResidualBlock(Conditional):
         else:
             second = Conv(middle, outputs, gain=0)
         self.branch = Stages(
-            *norm_and_activation(network.norm, network.activation, inputs, condition=condition),
+            *norm_and_activation(network.norm, network.activation, inputs, condition=condition, read_elsewhere=True),
             first,
             *norm_and_activation(network.norm, network.activation, middle, condition=condition),
             second,

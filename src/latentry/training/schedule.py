@@ -41,4 +41,4 @@ def set_pace(optimisers: dict[str, torch.optim.Optimizer], training: TrainingSet
             group["lr"] = training.lr * factor * group.get("lr_scale", 1.0)
             if training.adam_beta2_end is not None and "betas" in group:
                 beta2 = along_cosine(training.adam_beta2, training.adam_beta2_end, progress)
-                group["betas"] = (training.adam_beta1, beta2)
+                group["betas"] = (group["betas"][0], beta2)

@@ -54,14 +54,12 @@ def _last_step(weight: Tensor, group: dict[str, Any], state: dict[str, Any]) -> 
     """What the optimiser took off a weight, but for its decay."""
     assert weight.grad is not None
     gradient = weight.grad.float()
-    if "exp_avg" in state:  # Adam
+    if "exp_avg" in state:  # Adam, and RMSprop, which is made of it
         beta1, beta2 = group["betas"]
         step = float(state["step"])
         mean = state["exp_avg"] / (1 - beta1**step) if beta1 else gradient
         square = state["exp_avg_sq"] / (1 - beta2**step)
         return group["lr"] * mean / (square.sqrt() + group["eps"])
-    if "square_avg" in state:  # RMSprop
-        return group["lr"] * gradient / (state["square_avg"].sqrt() + group["eps"])
     return group["lr"] * gradient
 
 

@@ -1,0 +1,30 @@
+"""Memory that stays with the process: pages that the system does not have to clear again."""
+
+import platform
+import resource
+
+import torch
+
+from latentry.training.memory import freed_memory_kept
+
+N_BYTES = 64 << 20  # more than glibc keeps by itself
+TIMES = 20
+
+
+def new_pages() -> int:
+    """How many the system hands out while as much memory is taken and freed again and again."""
+    torch.ones(N_BYTES, dtype=torch.uint8)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(TIMES):
+        torch.ones(N_BYTES, dtype=torch.uint8)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+def test_freed_memory_is_used_again_inside_and_given_back_behind() -> None:
+    all_pages = TIMES * N_BYTES // resource.getpagesize()
+    with freed_memory_kept():
+        inside = new_pages()
+    behind = new_pages()
+    if platform.libc_ver()[0] == "glibc":
+        assert inside < all_pages / 10
+        assert behind > all_pages / 2
