@@ -98,7 +98,7 @@ def test_conditional_norm_of_numbers_without_pixels() -> None:
 def test_only_normalisations_read_the_condition() -> None:
     told = norm_and_activation("batch", "relu", 4, condition=CLASSES)
     assert isinstance(told[0], ConditionalNorm) and isinstance(told[1], Rectifier)
-    assert [type(layer) for layer in norm_and_activation("none", "relu", 4, condition=CLASSES)] == [nn.ReLU]
+    assert [type(layer) for layer in norm_and_activation("none", "relu", 4, condition=CLASSES)] == [Rectifier]
 
 
 def test_first_layer_is_told_and_no_other() -> None:
