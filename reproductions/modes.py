@@ -70,6 +70,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--worlds", default="ring,grid")
     parser.add_argument("--games", default=",".join(GAMES))
+    parser.add_argument("--compile", choices=("auto", "on", "off"), default="auto", help="as `latentry train` has it")
     parser.add_argument("--out", type=Path, default=HERE / "modes")
     arguments = parser.parse_args()
     lines = arguments.out.with_suffix(".jsonl")
@@ -79,7 +80,7 @@ def main() -> None:
                 key = (world, game, seed, arguments.updates)
                 if any(tuple(r[name] for name in KEY) == key for r in _records(lines)):
                     continue
-                record = run(*key)
+                record = run(*key, compiled=arguments.compile)
                 print(json.dumps(record), flush=True)
                 with lines.open("a") as file:
                     file.write(json.dumps(record) + "\n")
@@ -90,9 +91,9 @@ def _records(lines: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines.read_text().splitlines()] if lines.exists() else []
 
 
-def run(world: str, game: str, seed: int, updates: int) -> dict[str, Any]:
+def run(world: str, game: str, seed: int, updates: int, *, compiled: str) -> dict[str, Any]:
     """Train one game in one world and judge it."""
-    settings = {**PAPER, **GAMES[game]}
+    settings = {**PAPER, **GAMES[game], "compile": compiled}
     images = updates * settings["batch"] * settings.get("critic_steps", 1)
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
