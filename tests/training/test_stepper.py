@@ -45,8 +45,8 @@ class FakeCompiled:
 @pytest.mark.parametrize(
     ("settings", "left", "says"),
     [
-        (MLP, 800.0, "off: what is left of the run is too short"),
-        (MLP, 200_000, "off: what is left of the run is too short"),
+        (MLP, 250.0, "off: what is left of the run is too short"),
+        (MLP, 80_000, "off: what is left of the run is too short"),
         ({}, 1e6, "off: on a CPU it saves next to nothing where convolutions take the time"),
     ],
 )
@@ -63,8 +63,8 @@ def test_what_cannot_win_back_its_cost_is_not_compiled(
 @pytest.mark.parametrize(
     ("left", "apart", "says", "kind"),
     [
-        (1000.0, 0.1, "on: fully connected networks, and a long run", "compiled"),
-        (300_000, 0.1, "on: fully connected networks, and a long run", "compiled"),
+        (300.0, 0.1, "on: fully connected networks, and a long run", "compiled"),
+        (100_000, 0.1, "on: fully connected networks, and a long run", "compiled"),
         (1000.0, 7.0, "off: this step cannot be compiled (it does not do what the plain step does)", "plain"),
         (1000.0, float("nan"), "off: this step cannot be compiled (it does not do what the plain step does)", "plain"),
     ],

@@ -118,10 +118,8 @@ def clip_weights(module: nn.Module, limit: float) -> None:
     """Put every parameter between -limit and limit, in place; Arjovsky et al. 2017, Algorithm 1, line 7."""
     if not limit > 0:
         raise ValueError(f"limit (={limit}) must be above 0")
-    weights: list[Tensor] = list(module.parameters())
-    if weights:  # the fused operations refuse an empty list
-        torch._foreach_clamp_min_(weights, -limit)
-        torch._foreach_clamp_max_(weights, limit)
+    for weight in module.parameters():
+        weight.clamp_(-limit, limit)
 
 
 def _norm(gradient: Tensor) -> Tensor:

@@ -182,11 +182,20 @@ def _acting_on(optimisers: list[torch.optim.Optimizer]) -> Iterator[None]:
 def _update(optimiser: int, which: list[int], weights: list[Tensor], gradients: list[Tensor]) -> None:
     """One update by an optimiser, as one operation of a graph."""
     acting = _acted_on.get()[optimiser]
-    found: list[Tensor | None] = [None] * len(weights_of(acting))
+    own = weights_of(acting)
+    found: list[Tensor | None] = [None] * len(own)
     for index, gradient in zip(which, gradients, strict=True):
         found[index] = gradient
-    put_gradients(weights_of(acting), found)
+    # A compiler may hold a weight elsewhere while a step changes it more than once, as weight clipping does.
+    elsewhere = [
+        (own[i], weight) for i, weight in zip(which, weights, strict=True) if own[i].data_ptr() != weight.data_ptr()
+    ]
+    for here, weight in elsewhere:
+        here.data.copy_(weight)
+    put_gradients(own, found)
     acting.step()
+    for here, weight in elsewhere:
+        weight.copy_(here.data)
 
 
 class _Listen(TorchDispatchMode):
