@@ -57,6 +57,7 @@ def measure(name: str, peers: dict[str, str], repeats: int) -> dict[str, Any]:
     limit = statistics.median(result["limit_images_per_sec"] for result in ours)
     peer = statistics.median(theirs) if theirs else None
     ratios = [mine["images_per_sec"] / their for mine, their in zip(ours, theirs, strict=False)]
+    flag, with_flag = work.flag, [result.get("images_per_sec_with_flag") for result in ours]
     return {
         "work": name,
         "title": work.title,
@@ -64,6 +65,8 @@ def measure(name: str, peers: dict[str, str], repeats: int) -> dict[str, Any]:
         "peer_images_per_sec": peer,
         "images_per_sec": rate,
         "ratio": statistics.median(ratios) if ratios else None,
+        "flag": None if flag is None else " ".join(f"--{name} {value}" for name, value in flag.items()),
+        "images_per_sec_with_flag": None if flag is None else statistics.median(filter(None, with_flag)),
         "gflop_per_image": ours[0]["gflop_per_image"],
         "limit_images_per_sec": limit,
         "share_of_roofline": rate / limit,
@@ -86,17 +89,25 @@ def as_markdown(rows: list[dict[str, Any]]) -> str:
     lines = [
         f"Measured {rows[0]['date']} on {rows[0]['machine']}, float32, medians of {rows[0]['repeats']} runs in turn.",
         "",
-        "| work | peer | peer img/s | ours img/s | ratio | limit img/s | share of the limit |",
-        "|---|---|--:|--:|--:|--:|--:|",
+        "| work | peer | peer img/s | ours img/s | ratio | limit img/s | share of limit | with a flag | its ratio |",
+        "|---|---|--:|--:|--:|--:|--:|---|--:|",
     ]
     for row in rows:
         peer = "" if row["peer_images_per_sec"] is None else f"{row['peer_images_per_sec']:,.0f}"
         ratio = "" if row["ratio"] is None else f"{row['ratio']:.2f}"
         lines.append(
             f"| {row['work']} {row['title']} | {row['peer']} | {peer} | {row['images_per_sec']:,.0f} | {ratio} "
-            f"| {row['limit_images_per_sec']:,.0f} | {row['share_of_roofline']:.0%} |"
+            f"| {row['limit_images_per_sec']:,.0f} | {row['share_of_roofline']:.0%} | {_with_flag(row)} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def _with_flag(row: dict[str, Any]) -> str:
+    """The last two cells: what a flag makes of it, and the ratio of the medians."""
+    if row["flag"] is None:
+        return " | "
+    rate, peer = row["images_per_sec_with_flag"], row["peer_images_per_sec"]
+    return f"{rate:,.0f} `{row['flag']}` | {'' if peer is None else f'{rate / peer:.2f}'}"
 
 
 if __name__ == "__main__":

@@ -27,6 +27,13 @@ class Work:
     epochs: int = 4
     networks: dict[str, type[nn.Module]] = field(default_factory=dict)
 
+    @property
+    def flag(self) -> dict[str, Any] | None:
+        """The setting that a longer run, or a newer processor, gains by; of training alone."""
+        if self is WORKS["W8"]:
+            return None
+        return {"compile": "on"} if self.settings.get("backbone") == "mlp" else {"precision": "bfloat16"}
+
 
 _GAN_TRAINING: dict[str, Any] = {
     "latent": 100, "batch": 64, "lr": 2e-4, "adam_beta1": 0.5, "adam_beta2": 0.999, "ema": None, "augment": "none",

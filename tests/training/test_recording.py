@@ -40,7 +40,12 @@ COMPILED: dict[str, dict[str, Any]] = {
     "autoencoder, noise, masking, dropout": {"backbone": "mlp", "hidden": (8,)},
     "conditional vae": {"backbone": "mlp", "hidden": (8,)},
     "wgan-gp, five critic steps": {"critic_steps": 1, "backbone": "mlp", "hidden": (8,), "critic_hidden": (8,)},
-    "wgan, clipped": {"critic_steps": 2, "backbone": "mlp", "hidden": (8,), "critic_hidden": (8,)},  # weights change twice in each of two updates
+    "wgan, clipped": {
+        "critic_steps": 2,
+        "backbone": "mlp",
+        "hidden": (8,),
+        "critic_hidden": (8,),
+    },  # weights change twice in each of two updates
 }
 
 

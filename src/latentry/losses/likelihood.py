@@ -77,6 +77,10 @@ def gaussian_nll(mean: Tensor, x: Tensor, log_sigma: Tensor) -> Tensor:
         Nats per image, [B], of the density with respect to x's unit; negative where sigma is small.
     """
     _check_shapes(mean, x)
+    if log_sigma.numel() == 1:  # the same, but for pixels there is only a difference to square
+        distance = _per_image((x - mean).square())
+        log_scale = log_sigma.reshape(())
+        return 0.5 * distance * torch.exp(-2 * log_scale) + x[0].numel() * (log_scale + _HALF_LOG_TWO_PI)
     return _per_image(0.5 * ((x - mean) * torch.exp(-log_sigma)).square() + log_sigma + _HALF_LOG_TWO_PI)
 
 
