@@ -61,7 +61,7 @@ def measure(name: str, peers: dict[str, str], repeats: int) -> dict[str, Any]:
     return {
         "work": name,
         "title": work.title,
-        "peer": work.peer,
+        "peer": work.peer_name,
         "peer_images_per_sec": peer,
         "images_per_sec": rate,
         "ratio": statistics.median(ratios) if ratios else None,

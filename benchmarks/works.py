@@ -28,6 +28,11 @@ class Work:
     networks: dict[str, type[nn.Module]] = field(default_factory=dict)
 
     @property
+    def peer_name(self) -> str:
+        """Whose work it is."""
+        return "PyTorch-GAN" if self.peer_script.startswith("pytorch") else self.peer
+
+    @property
     def flag(self) -> dict[str, Any] | None:
         """The setting that a longer run, or a newer processor, gains by; of training alone."""
         if self is WORKS["W8"]:

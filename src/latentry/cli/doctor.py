@@ -7,12 +7,15 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 from latentry.cli.flags import parse_flags
 from latentry.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,9 @@ _OPTIONAL = {
     "wandb": "--track wandb: pip install 'latentry[track]'",
     "mlflow": "--track mlflow: pip install 'latentry[track]'",
 }
+
+
+_WORTH_IT = 2.0  # times float32's rate, from which bfloat16 makes training of convolutions faster on a processor
 
 
 def main(arguments: list[str]) -> int:
@@ -66,13 +72,14 @@ def main(arguments: list[str]) -> int:
 
 def _print_environment(record: dict[str, Any]) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(show_header=False)
     for name, value in record.items():
         if name not in ("run", "findings"):
             shown = "\n".join(f"{k}: {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
-            table.add_row(name.replace("_", " "), shown)
+            table.add_row(name.replace("_", " "), escape(shown))
     Console().print(table)
 
 
@@ -81,7 +88,6 @@ def look_around() -> dict[str, Any]:
     import importlib.util
     import os
     import shutil
-    import time
 
     import torch
 
@@ -89,12 +95,8 @@ def look_around() -> dict[str, Any]:
     from latentry.training.device import pick_device
     from latentry.training.run import environment
 
-    a = torch.ones(1024, 1024)
-    torch.mm(a, a)
-    start = time.perf_counter()
-    for _ in range(5):
-        torch.mm(a, a)
-    gflops = 5 * 2 * 1024**3 / (time.perf_counter() - start) / 1e9
+    float32, bfloat16 = _gflops(torch.float32), _gflops(torch.bfloat16)
+    faster = bfloat16 > _WORTH_IT * float32
     known = environment([])
     cache = cache_folder()
     existing = next(folder for folder in (cache, *cache.parents) if folder.exists())
@@ -102,7 +104,8 @@ def look_around() -> dict[str, Any]:
         **{name: known[name] for name in ("latentry", "python", "platform", "processor", "packages")},
         "processors": os.cpu_count(),
         "torch_threads": torch.get_num_threads(),
-        "float32_gflops": round(gflops, 1),
+        "float32_gflops": round(float32, 1),
+        "bfloat16_gflops": f"{bfloat16:.1f}{'; convolutions gain by --precision bfloat16' if faster else ''}",
         "accelerators": known["cuda"] or (["mps"] if known["mps"] else "none"),
         "device_that_auto_takes": str(pick_device("auto")),
         "optional_packages": {
@@ -112,3 +115,17 @@ def look_around() -> dict[str, Any]:
         "cache": str(cache),
         "cache_free_gib": round(shutil.disk_usage(existing).free / 2**30, 1),
     }
+
+
+def _gflops(dtype: torch.dtype) -> float:
+    """Of a product of two large matrices on the processor."""
+    import time
+
+    import torch
+
+    a = torch.ones(1024, 1024, dtype=dtype)
+    torch.mm(a, a)
+    start = time.perf_counter()
+    for _ in range(5):
+        torch.mm(a, a)
+    return 5 * 2 * 1024**3 / (time.perf_counter() - start) / 1e9

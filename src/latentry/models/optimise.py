@@ -79,8 +79,9 @@ def descend(
     Returns:
         What the objective returned for all rows in order, detached.
     """
-    optimiser.zero_grad(set_to_none=True)
-    weights = [weight for group in optimiser.param_groups for weight in group["params"]]
+    weights: list[nn.Parameter] = [weight for group in optimiser.param_groups for weight in group["params"]]
+    for weight in weights:
+        weight.grad = None
     turns = len(turns_of(n, training))
 
     def descend_rows(rows: slice) -> tuple[Tensor, dict[str, Tensor]]:
