@@ -1,12 +1,14 @@
-"""Networks of peers that no setting of ours describes; both sides of a benchmark train the same."""
+"""Networks of peers that no setting of ours describes, of our layers; both sides of a benchmark train the same."""
 
 from __future__ import annotations
 
 import itertools
 
+import torch
 from torch import Tensor, nn
 
 from latentry.models.critic import Judgement
+from latentry.nn import StridedDown, TransposedUp, initialise
 
 
 class PythaeConvEncoder(nn.Module):
@@ -14,11 +16,11 @@ class PythaeConvEncoder(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        channels = (1, 128, 256, 512, 1024)
         layers: list[nn.Module] = []
-        for inputs, outputs in itertools.pairwise(channels):
-            layers += [nn.Conv2d(inputs, outputs, 4, 2, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()]
+        for inputs, outputs in itertools.pairwise((1, 128, 256, 512, 1024)):
+            layers += [StridedDown(inputs, outputs, gain=1.0), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
         self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(1024, 32))
+        initialise(self, torch.Generator().manual_seed(0))
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, 1, 28, 28] to [B, 32]."""
@@ -31,19 +33,20 @@ class PythaeConvDecoder(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.linear = nn.Linear(16, 1024 * 4 * 4)
+        self.first = TransposedUp(1024, 512, kernel=3, gain=1.0)
         self.layers = nn.Sequential(
-            nn.ConvTranspose2d(1024, 512, 3, 2, padding=1),
             nn.BatchNorm2d(512),
-            nn.ReLU(),
-            nn.ConvTranspose2d(512, 256, 3, 2, padding=1, output_padding=1),
+            nn.ReLU(inplace=True),
+            TransposedUp(512, 256, kernel=3, gain=1.0),
             nn.BatchNorm2d(256),
-            nn.ReLU(),
-            nn.ConvTranspose2d(256, 1, 3, 2, padding=1, output_padding=1),
+            nn.ReLU(inplace=True),
+            TransposedUp(256, 1, kernel=3, gain=1.0),
         )
+        initialise(self, torch.Generator().manual_seed(0))
 
     def forward(self, z: Tensor) -> Tensor:
-        """[B, 16] to [B, 1, 28, 28]."""
-        return self.layers(self.linear(z).view(-1, 1024, 4, 4))
+        """[B, 16] to [B, 1, 28, 28]; the peer's first layer makes 7 x 7 pixels, without the last row and column."""
+        return self.layers(self.first(self.linear(z).view(-1, 1024, 4, 4))[:, :, :7, :7])
 
 
 class PyTorchGANCritic(nn.Module):

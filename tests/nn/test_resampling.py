@@ -156,3 +156,49 @@ def test_initial_weights_keep_the_variance(layer_class: Callable[..., Layer], si
 def test_settings_refuse_a_kernel_that_does_not_double_the_size() -> None:
     with pytest.raises(InputError, match=r"kernel \(=2\) must be 3, 4 or 5"):
         NetworkSettings(kernel=2)
+
+
+@pytest.mark.parametrize(("channels", "size"), [(512, (4, 4)), (512, (1, 3)), (511, (4, 4)), (512, (4, 5))])
+@pytest.mark.parametrize("kernel", [3, 4, 5])
+def test_few_pixels_of_many_channels_are_doubled_by_definition(
+    channels: int, size: tuple[int, int], kernel: int
+) -> None:
+    """As a product on a processor, and as a convolution where there are fewer channels or more pixels."""
+    layer = TransposedUp(channels, 3, kernel=kernel, gain=1).double()
+    layer.weight.data.copy_(normal(3, channels, kernel, kernel, seed=1))
+    assert layer.bias is not None
+    layer.bias.data.copy_(normal(3, seed=2))
+    x = normal(2, channels, *size).requires_grad_()
+    plain = F.conv_transpose2d(
+        x, layer.weight.transpose(0, 1), layer.bias, 2, padding=(kernel - 1) // 2, output_padding=kernel % 2
+    )
+    same_with_gradients(layer, layer(x), plain, x)
+
+
+@pytest.mark.parametrize(
+    ("channels", "size"), [(256, (8, 8)), (256, (7, 2)), (255, (8, 8)), (256, (9, 9)), (2, (2, 2)), (2, (2, 3))]
+)
+@pytest.mark.parametrize("kernel", [3, 4, 5])
+def test_few_pixels_of_many_channels_are_halved_by_definition(
+    channels: int, size: tuple[int, int], kernel: int
+) -> None:
+    """And one place of the kernel is a product with what of it lies within the picture."""
+    layer = StridedDown(channels, 3, kernel=kernel, gain=1).double()
+    layer.weight.data.copy_(normal(3, channels, kernel, kernel, seed=1))
+    assert layer.bias is not None
+    layer.bias.data.copy_(normal(3, seed=2))
+    x = normal(2, channels, *size).requires_grad_()
+    plain = F.conv2d(x, layer.weight, layer.bias, 2, padding=(kernel - 1) // 2)
+    same_with_gradients(layer, layer(x), plain, x)
+
+
+def same_with_gradients(layer: Layer, y: Tensor, plain: Tensor, x: Tensor) -> None:
+    """Value, and gradients of input, weight and bias, and of a penalty on the input's."""
+    assert layer.bias is not None
+    wanted = [x, layer.weight, layer.bias]
+    found = []
+    for each in (y, plain):
+        first = torch.autograd.grad((each**3).sum(), wanted, create_graph=True)
+        found.append([each, *first, *torch.autograd.grad(first[0].square().sum(), wanted[:2])])
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9 * float(theirs.detach().abs().max()))

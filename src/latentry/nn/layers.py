@@ -116,9 +116,17 @@ class Conv(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, I, H, W] to [B, O, H, W]."""
-        if self.weight.shape[0] == 1 and self.padding <= 1 and x.device.type == "cpu":
+        if self.weight.shape[0] == 1 and self.padding <= 1 and learns_on_cpu(x):
             return conv_to_one(x, self.weight, self.bias)
         return F.conv2d(x, self.weight, self.bias, padding=self.padding)
+
+
+def learns_on_cpu(x: Tensor) -> bool:
+    """Whether what is computed of x may take a form that is faster in training on a processor.
+
+    Elsewhere layers are what they are called, for those who export them.
+    """
+    return x.device.type == "cpu" and torch.is_grad_enabled()
 
 
 def conv_to_one(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
