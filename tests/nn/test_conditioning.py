@@ -17,7 +17,8 @@ from latentry.nn.conditioning import (
     norm_layer,
     tell_first_layer,
 )
-from latentry.nn.layers import Conv, Linear, Rectifier
+from latentry.nn.layers import Conv, Linear
+from latentry.nn.twice import Rectifier
 from latentry.settings.condition import ConditionSettings
 from latentry.settings.config import Config
 from latentry.settings.gan import GANSettings

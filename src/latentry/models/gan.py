@@ -235,7 +235,8 @@ class GANMethod:
         guesses: list[Tensor | None] = []
 
         def critic(x: Tensor) -> Tensor:
-            judged: Judgement = self.critic(x, twice)
+            with differentiated_twice():
+                judged: Judgement = self.critic(x, twice)
             guesses.append(judged.guess)
             return judged.score
 

@@ -4,7 +4,7 @@ from latentry.nn.build import Decoder, Encoder, Features, build_decoder, build_e
 from latentry.nn.conditioning import Concatenated, Conditional, ConditionalNorm, Stages
 from latentry.nn.grid import GridDecoder, GridEncoder, build_grid_decoder, build_grid_encoder, plan_grid
 from latentry.nn.init import initialise
-from latentry.nn.layers import Conv, Dropout, Layer, Linear, differentiated_twice, use_rng
+from latentry.nn.layers import Conv, Dropout, Layer, Linear, use_rng
 from latentry.nn.modern import FromBasis, GroupedConv, ModernBlock, OntoBasis, Transition
 from latentry.nn.plan import StagePlan, nearest_sizes, plan_stages
 from latentry.nn.quantiser import Quantiser, nearest_codes, perplexity, straight_through
@@ -27,6 +27,7 @@ from latentry.nn.resampling import (
 from latentry.nn.residual import ResidualBlock
 from latentry.nn.spectral import SpectralNorm, follow_spectra, normalise_spectrally
 from latentry.nn.token_prior import TokenPrior
+from latentry.nn.twice import Rectifier, convolve, differentiated_twice
 
 __all__ = [
     "AverageDown",
@@ -50,6 +51,7 @@ __all__ = [
     "NearestUp",
     "OntoBasis",
     "Quantiser",
+    "Rectifier",
     "ResidualBlock",
     "ShuffleUp",
     "SpectralNorm",
@@ -66,6 +68,7 @@ __all__ = [
     "build_grid_decoder",
     "build_grid_encoder",
     "conv_average",
+    "convolve",
     "differentiated_twice",
     "double_bilinear",
     "double_nearest",

@@ -22,12 +22,12 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from latentry.nn.conditioning import Stages, norm_and_activation
 from latentry.nn.layers import ACTIVATION_GAIN, LINEAR_GAIN, OUTPUT_GAIN, Conv, Layer
 from latentry.nn.plan import StagePlan
 from latentry.nn.resampling import double_bilinear, halve_bilinear
+from latentry.nn.twice import convolve
 from latentry.settings.network import NetworkSettings
 
 _LAYERS = 3  # of a branch, m
@@ -43,7 +43,7 @@ class GroupedConv(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, H, W] to the same shape, zeros beyond the edge."""
-        return F.conv2d(x, self.weight, self.bias, padding=1, groups=self.groups)
+        return convolve(x, self.weight, self.bias, padding=1, groups=self.groups)
 
 
 class FromBasis(Layer):

@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from latentry.nn.layers import Layer, learns_on_cpu
+from latentry.nn.twice import convolve
 from latentry.settings.network import NetworkSettings
 
 # Of the coarse side of a layer: there a product takes 8 to 30 % less time on a processor, and elsewhere more.
@@ -42,7 +43,7 @@ def nearest_conv(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 def conv_average(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """A 3x3 convolution and 2x2 average pooling in one, [B, I, H, W] to [B, O, H // 2, W // 2]."""
-    return F.conv2d(x, sum_of_shifts(weight) / 4, bias, stride=2, padding=1)
+    return convolve(x, sum_of_shifts(weight) / 4, bias, stride=2, padding=1)
 
 
 def transposed_conv(x: Tensor, weight: Tensor, bias: Tensor | None, *, padding: int, output_padding: int = 0) -> Tensor:
@@ -81,7 +82,7 @@ def strided_conv(x: Tensor, weight: Tensor, bias: Tensor | None, *, padding: int
     if height * width <= _FEW_PIXELS and x.shape[1] >= _MANY_CHANNELS // 2 and learns_on_cpu(x):
         patches = F.unfold(x, side, padding=padding, stride=2).transpose(1, 2)  # [B, h w, I k k]
         return F.linear(patches, weight.flatten(1), bias).transpose(1, 2).unflatten(2, (height, width))
-    return F.conv2d(x, weight, bias, stride=2, padding=padding)
+    return convolve(x, weight, bias, stride=2, padding=padding)
 
 
 def double_nearest(x: Tensor) -> Tensor:
@@ -103,7 +104,7 @@ def halve_bilinear(x: Tensor) -> Tensor:
     channels = x.shape[1]
     taps = torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=x.dtype, device=x.device) / 8
     kernel = torch.outer(taps, taps).expand(channels, 1, 4, 4)
-    return F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), kernel, stride=2, groups=channels)
+    return convolve(F.pad(x, (1, 1, 1, 1), mode="replicate"), kernel, None, stride=2, groups=channels)
 
 
 def halve_average(x: Tensor) -> Tensor:
@@ -139,7 +140,7 @@ class NearestUp(Layer):
         """[B, I, H, W] to [B, O, 2 H, 2 W]."""
         if self.fast:
             return nearest_conv(x, self.weight, self.bias)
-        return F.conv2d(double_nearest(x), self.weight, self.bias, padding=1)
+        return convolve(double_nearest(x), self.weight, self.bias, padding=1)
 
 
 class BilinearUp(Layer):
@@ -150,7 +151,7 @@ class BilinearUp(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, I, H, W] to [B, O, 2 H, 2 W]."""
-        return F.conv2d(double_bilinear(x), self.weight, self.bias, padding=1)
+        return convolve(double_bilinear(x), self.weight, self.bias, padding=1)
 
 
 class ShuffleUp(Layer):
@@ -165,7 +166,7 @@ class ShuffleUp(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, I, H, W] to [B, O, 2 H, 2 W]."""
-        return F.pixel_shuffle(F.conv2d(x, self.weight, self.bias, padding=1), 2)
+        return F.pixel_shuffle(convolve(x, self.weight, self.bias, padding=1), 2)
 
 
 class StridedDown(Layer):
@@ -192,7 +193,7 @@ class AverageDown(Layer):
         """[B, I, H, W] to [B, O, H // 2, W // 2]; the last row or column of an odd side is dropped."""
         if self.fast:
             return conv_average(x, self.weight, self.bias)
-        return halve_average(F.conv2d(x, self.weight, self.bias, padding=1))
+        return halve_average(convolve(x, self.weight, self.bias, padding=1))
 
 
 class BilinearDown(Layer):
@@ -203,7 +204,7 @@ class BilinearDown(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, I, H, W] to [B, O, H // 2, W // 2]."""
-        return halve_bilinear(F.conv2d(x, self.weight, self.bias, padding=1))
+        return halve_bilinear(convolve(x, self.weight, self.bias, padding=1))
 
 
 class UnshuffleDown(Layer):
@@ -214,7 +215,7 @@ class UnshuffleDown(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, I, H, W] to [B, O, H / 2, W / 2]."""
-        return F.conv2d(F.pixel_unshuffle(x, 2), self.weight, self.bias, padding=1)
+        return convolve(F.pixel_unshuffle(x, 2), self.weight, self.bias, padding=1)
 
 
 def upsampling_layer(network: NetworkSettings, inputs: int, outputs: int, *, gain: float, bias: bool = True) -> Layer:
