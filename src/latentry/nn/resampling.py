@@ -49,11 +49,14 @@ def conv_average(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 def transposed_conv(x: Tensor, weight: Tensor, bias: Tensor | None, *, padding: int, output_padding: int = 0) -> Tensor:
     """A transposed convolution of stride 2 with a weight [O, I, k, k].
 
-    Two things a processor's library does badly are asked of it otherwise. The bias is added apart: its gradient is a
-    sum, for which the library takes as long as for the weight's. And few pixels of many channels are a product.
+    In training, two things that a processor's library does badly are asked of it otherwise. The bias is added apart:
+    its gradient is a sum, for which the library takes as long as for the weight's. And few pixels of many channels are
+    a product.
     """
     kernel = weight.transpose(0, 1)
-    if x.shape[2] * x.shape[3] <= _FEW_PIXELS and x.shape[1] >= _MANY_CHANNELS and learns_on_cpu(x):
+    if not learns_on_cpu(x):
+        return F.conv_transpose2d(x, kernel, bias, stride=2, padding=padding, output_padding=output_padding)
+    if x.shape[2] * x.shape[3] <= _FEW_PIXELS and x.shape[1] >= _MANY_CHANNELS:
         y = _overlap_add(x, kernel, padding, output_padding)
     else:
         y = F.conv_transpose2d(x, kernel, stride=2, padding=padding, output_padding=output_padding)
