@@ -169,7 +169,7 @@ def test_a_pass_holds_its_own_activations_only() -> None:
         class Held:
             def __init__(self, tensor: Tensor) -> None:
                 nonlocal held, most
-                self.tensor, self.bytes = tensor, tensor.nbytes
+                self.tensor, self.bytes = tensor.detach(), tensor.nbytes  # with its graph it would hold itself
                 held += self.bytes
                 most = max(most, held)
 
