@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["plain", "compiled", "graphs"]
 
-# On a CPU compiling takes 15 s to 40 s, and saves 11 to 29 % of a fully connected network's steps. That is not
+# On a CPU compiling takes 13 s to 32 s, and saves 11 to 29 % of a fully connected network's steps. That is not
 # measured run by run, though it could be: equal runs would then differ in their bits with the machine's mood.
 _LONG_SEC = 300.0
 _LONG_STEPS = 100_000  # where a run is counted in images: as long, in steps of 3 ms
