@@ -164,10 +164,7 @@ def test_few_pixels_of_many_channels_are_doubled_by_definition(
     channels: int, size: tuple[int, int], kernel: int
 ) -> None:
     """As a product on a processor, and as a convolution where there are fewer channels or more pixels."""
-    layer = TransposedUp(channels, 3, kernel=kernel, gain=1).double()
-    layer.weight.data.copy_(normal(3, channels, kernel, kernel, seed=1))
-    assert layer.bias is not None
-    layer.bias.data.copy_(normal(3, seed=2))
+    layer = drawn(TransposedUp(channels, 3, kernel=kernel, gain=1))
     x = normal(2, channels, *size).requires_grad_()
     plain = F.conv_transpose2d(
         x, layer.weight.transpose(0, 1), layer.bias, 2, padding=(kernel - 1) // 2, output_padding=kernel % 2
@@ -183,13 +180,19 @@ def test_few_pixels_of_many_channels_are_halved_by_definition(
     channels: int, size: tuple[int, int], kernel: int
 ) -> None:
     """And one place of the kernel is a product with what of it lies within the picture."""
-    layer = StridedDown(channels, 3, kernel=kernel, gain=1).double()
-    layer.weight.data.copy_(normal(3, channels, kernel, kernel, seed=1))
-    assert layer.bias is not None
-    layer.bias.data.copy_(normal(3, seed=2))
+    layer = drawn(StridedDown(channels, 3, kernel=kernel, gain=1))
     x = normal(2, channels, *size).requires_grad_()
     plain = F.conv2d(x, layer.weight, layer.bias, 2, padding=(kernel - 1) // 2)
     same_with_gradients(layer, layer(x), plain, x)
+
+
+def drawn(layer: Layer) -> Layer:
+    """The layer in float64, with random weights and biases."""
+    layer = layer.double()
+    assert layer.bias is not None
+    layer.weight.data.copy_(normal(*layer.weight.shape, seed=1))
+    layer.bias.data.copy_(normal(*layer.bias.shape, seed=2))
+    return layer
 
 
 def same_with_gradients(layer: Layer, y: Tensor, plain: Tensor, x: Tensor) -> None:
