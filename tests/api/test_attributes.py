@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import latentry
 from latentry.api.attributes import learn_attributes, leave_untouched
@@ -132,3 +133,17 @@ def test_directions_of_a_linear_decoder(model):
         find_directions(model, "weights", names={9: "nine"})
     with pytest.raises(latentry.InputError, match="did you mean principal"):
         find_directions(model, "pricipal")
+
+
+def test_pictures_decoded_meanwhile_are_not_taken_for_those_looked_at(model, monkeypatch):
+    alone = find_directions(model, "activations", n=500)
+    others, decode = torch.ones(3, *model.latent_shape), type(model.network).decode
+
+    def decode_among_others(network, *args):  # what another thread of the explorer may do just then
+        pictures = decode(network, *args)
+        decode(model.network, others)
+        return pictures
+
+    monkeypatch.setattr(type(model.network), "decode", decode_among_others)
+    meanwhile = find_directions(model, "activations", n=500)
+    assert [v.direction.tolist() for v in meanwhile] == [v.direction.tolist() for v in alone]

@@ -5,6 +5,8 @@ Letters: n latents, D numbers in one, F activations, k directions.
 
 from __future__ import annotations
 
+import copy
+import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +18,7 @@ from torch import Tensor, nn
 from latentry.api.opening import load
 from latentry.errors import InputError, unknown_name
 from latentry.latent import Directions, activation_directions, principal_directions, weight_directions
+from latentry.models.build import Model
 from latentry.models.trained import TrainedModel
 from latentry.models.vectors import Vector, Vectors
 
@@ -113,23 +116,29 @@ def _first_weight(model: TrainedModel, told: np.ndarray | None) -> np.ndarray:
 @torch.inference_mode()
 def _first_layer(model: TrainedModel, z: np.ndarray, told: np.ndarray | None) -> np.ndarray:
     """What the first layer that reads the latent makes of each, [n, F]."""
-    decoder = model.network.decoder
+    network = _layers_apart(model.network)
     latents = torch.from_numpy(z).to(model.device)
     conditions = None if told is None else torch.from_numpy(told).to(model.device)
-    with _outputs(decoder) as outputs:
-        model.network.decode(latents[:1], None if conditions is None else conditions[:1])
+    with _outputs(network.decoder) as outputs:
+        network.decode(latents[:1], None if conditions is None else conditions[:1])
         before = dict(outputs)
-        model.network.decode(latents[:1] + 1, None if conditions is None else conditions[:1])
+        network.decode(latents[:1] + 1, None if conditions is None else conditions[:1])
         layer = next((name for name in before if not torch.equal(before[name], outputs[name])), None)
         if layer is None:
             raise InputError("no layer of the generator answers to the latent")
         parts = []
         for start in range(0, len(z), 250):
-            model.network.decode(
+            network.decode(
                 latents[start : start + 250], None if conditions is None else conditions[start : start + 250]
             )
             parts.append(outputs[layer].flatten(1).cpu())
     return torch.cat(parts).numpy()
+
+
+def _layers_apart(network: Model) -> Model:
+    """Other layers with the same weights: another thread that decodes meanwhile calls none of our hooks."""
+    weights = itertools.chain(network.parameters(), network.buffers())
+    return copy.deepcopy(network, {id(weight): weight for weight in weights})
 
 
 @contextmanager
