@@ -16,6 +16,7 @@ Letters: W ranks, T turns, b rows of one rank in one turn, B = W T b rows of all
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -130,6 +131,28 @@ def uniform(
     if device is None and rng is not None:
         device = rng.device
     return _own_rows(lambda whole: torch.rand(whole, generator=rng, device=device, dtype=dtype), shape, rows)
+
+
+def happens(p: float, shape: Sequence[int], rng: torch.Generator | None, device: torch.device) -> Tensor:
+    """Whether each of many things happens, bool; see `normal`.
+
+    On a processor 16 bits decide, a half of what a uniform number takes and most of the time that dropout does.
+
+    Args:
+        p: probability, at least 0 and below 1, to the nearest of 65,536 steps.
+        shape: of this rank's part.
+        rng: the same on every rank; None for torch's own.
+        device: where it is wanted.
+    """
+
+    def draw(whole: list[int]) -> Tensor:
+        if device.type != "cpu":
+            return torch.rand(whole, generator=rng, device=device) < p
+        n = math.prod(whole)
+        words = torch.randint(-(2**63), 2**63 - 1, (-(-n // 4),), generator=rng)
+        return words.view(torch.int16)[:n].view(whole) < min(round(p * 2**16), 2**16 - 1) - 2**15
+
+    return _own_rows(draw, shape, 0)
 
 
 def own_indices(n: int) -> tuple[int, int]:

@@ -29,7 +29,7 @@ def prior(
             for layer in made.modules():
                 if isinstance(layer, Layer):
                     layer.weight.add_(0.2 * torch.randn(layer.weight.shape, generator=rng(2)))
-    use_rng(made, rng(3))
+    use_rng(rng(3))
     return made
 
 

@@ -18,7 +18,7 @@ import torch
 import latentry
 from latentry.data import open_images
 from latentry.errors import InputError
-from latentry.ranks import Ranks, in_parts, normal, own_indices, together, uniform
+from latentry.ranks import Ranks, happens, in_parts, normal, own_indices, together, uniform
 from latentry.training.checkpoint import list_checkpoints, load_checkpoint
 from latentry.training.ranks import check_batch
 from latentry.training.run import Run
@@ -81,6 +81,10 @@ def test_two_ranks_do_what_one_does(two_ranks, tmp_path, family):
         assert told[name] == pytest.approx(value, rel=1e-3, abs=1e-3), name
 
 
+def happens_here(p, shape, rng):
+    return happens(p, shape, rng, torch.device("cpu"))
+
+
 def test_the_ranks_noise_is_the_noise_of_one():
     """Or the ranks would learn from the same noise twice, and from other noise than one rank."""
 
@@ -97,6 +101,19 @@ def test_the_ranks_noise_is_the_noise_of_one():
                 assert torch.equal(draw((2, 2), source(), rows=1), across[:, start:end])
                 with in_parts(2):
                     assert torch.equal(draw((2, 4), source()), parts[:, rank])
+    with together(Ranks(1, 3)):
+        own = happens_here(0.5, (3, 7), source())
+    assert torch.equal(own, happens_here(0.5, (9, 7), source())[3:6])
+
+
+@pytest.mark.parametrize("p", [0.0, 1e-3, 0.25, 0.6, 1 - 1e-6])
+def test_things_happen_as_often_as_they_should(p):
+    n = 10**6
+    found = happens_here(p, (n // 10, 10), torch.Generator().manual_seed(0))
+    assert found.shape == (n // 10, 10)
+    assert found.double().mean().item() == pytest.approx(p, abs=5 * (p * (1 - p) / n) ** 0.5 + 2**-16)
+    together_twice = (found[1:] & found[:-1]).double().mean().item()  # neither bits nor their neighbours are shared
+    assert together_twice == pytest.approx(p * p, abs=5 * p * ((1 - p * p) / n) ** 0.5 + 2**-15)
 
 
 def test_the_ranks_pictures_are_the_pictures_of_one():

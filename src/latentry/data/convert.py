@@ -29,7 +29,7 @@ def to_float(pixels: np.ndarray | Tensor) -> np.ndarray | Tensor:
         return pixels
     if isinstance(pixels, np.ndarray):
         return pixels.astype(np.float32) / np.float32(127.5) - np.float32(1)
-    return pixels.float() / 127.5 - 1
+    return pixels.float().div_(127.5).sub_(1)
 
 
 @overload

@@ -85,7 +85,7 @@ class AutoencoderMethod:
 
     def step(self, batch: Batch, rng: torch.Generator, progress: Progress) -> dict[str, Tensor]:
         """Corrupt, encode, decode, and descend the distance to the uncorrupted picture."""
-        use_rng(self.module, rng)
+        use_rng(rng)
 
         def objective(rows: slice) -> tuple[Tensor, dict[str, Tensor]]:
             x = batch.x[rows]

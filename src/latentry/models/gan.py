@@ -125,7 +125,7 @@ class GANMethod:
 
     def step(self, batch: Batch, rng: torch.Generator, progress: Progress) -> dict[str, Tensor]:
         """Some updates of the critic, each on real pictures of its own, then one of the generator."""
-        use_rng(self.module, rng)
+        use_rng(rng)
         terms: dict[str, Tensor] = {}
         parts = batch.split(len(batch.x) // self.batches)
         for part in parts:

@@ -174,7 +174,7 @@ class VAEMethod:
 
     def step(self, batch: Batch, rng: torch.Generator, progress: Progress) -> dict[str, Tensor]:
         """Descend the negative objective; the terms are means over the batch, in nats per image."""
-        use_rng(self.module, rng)
+        use_rng(rng)
         beta = self.settings.beta * share_of(self.settings.beta_warmup, progress)
 
         def objective(rows: slice) -> tuple[Tensor, dict[str, Tensor]]:

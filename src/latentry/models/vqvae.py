@@ -134,7 +134,7 @@ class VQVAEMethod:
     def step(self, batch: Batch, rng: torch.Generator, progress: Progress) -> dict[str, Tensor]:
         """One update of the networks, of the codebook, and of the prior on the tokens that the step found."""
         model, settings = self.module, self.settings
-        use_rng(model, rng)
+        use_rng(rng)
 
         def objective(rows: slice) -> tuple[Tensor, dict[str, Tensor]]:
             part = batch.rows(rows)

@@ -7,6 +7,7 @@ Letters: B batch, I inputs, O outputs, H W picture.
 from __future__ import annotations
 
 from abc import abstractmethod
+from contextvars import ContextVar
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,7 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
 from latentry.nn.twice import Rectifier, convolve
-from latentry.ranks import uniform
+from latentry.ranks import happens
 from latentry.settings.network import Activation
 
 LINEAR_GAIN = 1.0  # for a layer that reads numbers of variance one, without an activation before it
@@ -135,7 +136,8 @@ def conv_to_one(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     batch, inputs, height, width = x.shape
     kernel, middle = weight.shape[-1], weight.shape[-1] // 2
     pixels = x.permute(0, 2, 3, 1).reshape(-1, inputs)
-    taps = (weight[0].flatten(1).t() @ pixels.t()).view(kernel, kernel, batch, height, width)
+    by_tap = weight[0].flatten(1).t().contiguous()  # its layout decides how its gradient is computed: 2 ms, or 12
+    taps = (by_tap @ pixels.t()).view(kernel, kernel, batch, height, width)
     y = x.new_zeros(()) if bias is None else bias
     for i, row in enumerate(taps.unbind()):
         for j, tap in enumerate(row.unbind()):
@@ -151,8 +153,11 @@ class Maxout(nn.Module):
         return x.unflatten(1, (-1, PIECES)).amax(dim=2)
 
 
+_rng: ContextVar[torch.Generator | None] = ContextVar("latentry_dropout_rng", default=None)
+
+
 class Dropout(nn.Module):
-    """Drops a share of the numbers while training, by a source of randomness that `use_rng` gives it.
+    """Drops a share of the numbers while training, by the source of randomness that `use_rng` gives.
 
     Args:
         share: of the numbers; the rest are scaled up, so that the mean stays.
@@ -161,21 +166,18 @@ class Dropout(nn.Module):
     def __init__(self, share: float) -> None:
         super().__init__()
         self.share = share
-        self.rng: torch.Generator | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """The same shape."""
-        if not self.training:
+        if not (self.training and self.share):
             return x
-        kept = uniform(x.shape, self.rng, device=x.device) >= self.share
+        kept = happens(1 - self.share, x.shape, _rng.get(), x.device)
         return x * kept.to(x.dtype).div_(1 - self.share)
 
 
-def use_rng(module: nn.Module, rng: torch.Generator) -> None:
-    """Let every dropout in `module` draw from `rng` from now on."""
-    for layer in module.modules():
-        if isinstance(layer, Dropout):
-            layer.rng = rng
+def use_rng(rng: torch.Generator) -> None:
+    """Let every dropout that this thread computes draw from `rng` from now on."""
+    _rng.set(rng)
 
 
 def activation_layer(name: Activation, *, in_place: bool = False) -> nn.Module:

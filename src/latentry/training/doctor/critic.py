@@ -28,7 +28,7 @@ def dependence(critic: nn.Module, batch: Batch, packing: int, rng: torch.Generat
         rng: of dropout in our own networks.
     """
     buffers = {name: buffer.detach().clone() for name, buffer in critic.named_buffers()}
-    use_rng(critic, rng)
+    use_rng(rng)
     with torch.enable_grad(), torch.random.fork_rng(devices=[]):  # a user's dropout draws from torch's own source
         x = pack(batch.x, packing).detach().requires_grad_()
         score = functional_call(critic, buffers, (x, batch.condition)).score
