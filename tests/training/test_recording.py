@@ -14,12 +14,13 @@ from latentry.api.opening import open_config_images
 from latentry.models.build import OwnNetworks
 from latentry.models.contract import Batch
 from latentry.models.gan import GANMethod
+from latentry.models.optimise import updates_by
 from latentry.ranks import Ranks
 from latentry.settings.config import Config
 from latentry.training import compile as compiling
 from latentry.training.graphs import GraphedStep
 from latentry.training.loop import Loop
-from latentry.training.recording import Recorded, StaticStep, in_precision, leaving_no_trace
+from latentry.training.recording import Recorded, StaticStep, Terms, in_precision, leaving_no_trace
 from latentry.training.rng import rng_for
 from latentry.training.schedule import set_pace
 from latentry.training.stream import fits_on_device
@@ -132,6 +133,31 @@ def test_a_compiled_step_is_the_step_to_rounding(family: str, tmp_path: Path) ->
     recorded.step.fill(batch_of(loop, 2), rng_for(0, "step", 2), 0.3)
     assert compiling.apart(compiling.Compiled(recorded)) < 1e-4 / compiling._AGREES
     assert all(torch.equal(value, before[name]) for name, value in state_of(loop).items())
+
+
+class Otherwise:
+    """In place of a step, the step with other pictures at some of its turns, or without one optimiser's updates."""
+
+    def __init__(self, step: StaticStep, *, turns_apart: int = 0, forgets: str = "") -> None:
+        self.step, self.forgets = step, forgets
+        self._turns_apart = turns_apart
+
+    def again(self) -> Terms:
+        x, *rest = self.step.inputs()
+        forgotten = self.step.method.optimisers.get(self.forgets)
+        self._turns_apart -= 1
+        with updates_by(lambda optimiser: None if optimiser is forgotten else optimiser.step()):
+            return self.step(x if self._turns_apart < 0 else 0.9 * x, *rest)
+
+
+def test_a_mistake_is_one_at_every_turn_and_bad_luck_at_some(tmp_path: Path) -> None:
+    """Without momentum, five updates of a critic can make a hundredth of a gradient out of its last digits."""
+    step = recorded_of(begun("wgan-gp, five critic steps", tmp_path, adam_beta1=0.0)).step
+    x = step.batch.x.clone()
+    assert compiling.apart(Otherwise(step)) == compiling.apart(Otherwise(step, turns_apart=2)) == 0
+    assert compiling.apart(Otherwise(step, turns_apart=3)) > 3
+    assert compiling.apart(Otherwise(step, forgets="critic")) > 3
+    assert torch.equal(step.batch.x, x)
 
 
 @pytest.mark.parametrize("family", ["vae, batch norm, flips", "sngan"])
