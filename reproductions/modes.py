@@ -120,16 +120,16 @@ def table(records: list[dict[str, Any]]) -> str:
         "|---|--:|--:|---|---|---|---|---|---|",
     ]
     for game, updates in sorted({(r["game"], r["updates"]) for r in records}):
-        cells = []
-        n = 0
+        cells, seeds = [], []
         for world in WORLDS:
             some = [r for r in records if (r["game"], r["updates"], r["world"]) == (game, updates, world)]
-            n = max(n, len(some))
+            seeds.append(len(some))
             cells += [
                 _mean([r["modes"] for r in some], ".1f"),
                 _mean([100 * r["high_quality"] for r in some if r["high_quality"] is not None], ".1f", " %"),
                 _mean([r["reverse_kl"] for r in some if r["reverse_kl"] is not None], ".3f"),
             ]
+        n = " and ".join(map(str, dict.fromkeys(filter(None, seeds))))
         rows.append(f"| {game} | {updates:,} | {n} | {' | '.join(cells)} |")
     perfect = []
     for points in WORLDS.values():
