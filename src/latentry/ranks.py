@@ -136,7 +136,7 @@ def uniform(
 def happens(p: float, shape: Sequence[int], rng: torch.Generator | None, device: torch.device) -> Tensor:
     """Whether each of many things happens, bool; see `normal`.
 
-    On a processor 16 random bits decide, half as many as a uniform number takes: to draw them is most of dropout's time.
+    On a processor 16 random bits decide, half as many as a uniform number takes: drawing is most of dropout's time.
 
     Args:
         p: probability, at least 0 and below 1, to the nearest of 65,536 steps.
