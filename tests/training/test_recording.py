@@ -139,12 +139,11 @@ class Otherwise:
     """In place of a step, the step with other pictures at some of its turns, or without one optimiser's updates."""
 
     def __init__(self, step: StaticStep, *, turns_apart: int = 0, forgets: str = "") -> None:
-        self.step, self.forgets = step, forgets
-        self._turns_apart = turns_apart
+        self.step, self._turns_apart, self._forgets = step, turns_apart, forgets
 
     def again(self) -> Terms:
         x, *rest = self.step.inputs()
-        forgotten = self.step.method.optimisers.get(self.forgets)
+        forgotten = self.step.method.optimisers.get(self._forgets)
         self._turns_apart -= 1
         with updates_by(lambda optimiser: None if optimiser is forgotten else optimiser.step()):
             return self.step(x if self._turns_apart < 0 else 0.9 * x, *rest)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from latentry.models.contract import Batch
 from latentry.training.recording import Recorded, StaticStep, Terms, leaving_no_trace
+from latentry.training.rng import rng_for
 
 _AGREES = 1e-2  # of a gradient's or a term's size: rounding that Adam enlarges within a step; mistakes do far more
 _DRAWS = 3  # of random numbers, before two steps are found to be apart
@@ -60,7 +61,7 @@ def apart(fast: Fast) -> float:
     """
     step, least = fast.step, math.inf
     for seed in range(_DRAWS):
-        step.fill(step.batch, torch.Generator(step.device).manual_seed(seed), float(step.progress))
+        step.fill(step.batch, rng_for(seed, "apart", device=step.device), float(step.progress))
         least = min(least, _apart(_taken(step, step), _taken(step, fast.again)))
         if least <= 1:
             break

@@ -9,7 +9,7 @@ learning rate and Adam's decays change from step to step.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
@@ -85,7 +85,7 @@ class StaticStep:
 @contextmanager
 def in_precision(precision: str, device: torch.device) -> Iterator[None]:
     """Inside, networks compute as the settings say."""
-    with torch.autocast(device.type, torch.bfloat16) if precision == "bfloat16" else nullcontext():
+    with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
         yield
 
 
