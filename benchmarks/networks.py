@@ -33,8 +33,10 @@ class PythaeConvDecoder(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.linear = nn.Linear(16, 1024 * 4 * 4)
-        self.first = TransposedUp(1024, 512, kernel=3, gain=1.0)
+        first = TransposedUp(1024, 512, kernel=3, gain=1.0)
+        first.output_padding = 0  # from 4 x 4 to 7 x 7 pixels
         self.layers = nn.Sequential(
+            first,
             nn.BatchNorm2d(512),
             nn.ReLU(inplace=True),
             TransposedUp(512, 256, kernel=3, gain=1.0),
@@ -45,8 +47,8 @@ class PythaeConvDecoder(nn.Module):
         initialise(self, torch.Generator().manual_seed(0))
 
     def forward(self, z: Tensor) -> Tensor:
-        """[B, 16] to [B, 1, 28, 28]; the peer's first layer makes 7 x 7 pixels, without the last row and column."""
-        return self.layers(self.first(self.linear(z).view(-1, 1024, 4, 4))[:, :, :7, :7])
+        """[B, 16] to [B, 1, 28, 28]."""
+        return self.layers(self.linear(z).view(-1, 1024, 4, 4))
 
 
 class PyTorchGANCritic(nn.Module):

@@ -22,6 +22,7 @@ from latentry.nn import (
     double_nearest,
     halve_average,
     halve_bilinear,
+    resampling,
 )
 from latentry.settings.network import NetworkSettings
 
@@ -160,10 +161,12 @@ def test_settings_refuse_a_kernel_that_does_not_double_the_size() -> None:
 
 @pytest.mark.parametrize(("channels", "size"), [(512, (4, 4)), (512, (1, 3)), (511, (4, 4)), (512, (4, 5))])
 @pytest.mark.parametrize("kernel", [3, 4, 5])
+@pytest.mark.parametrize("tiles", [True, False])
 def test_few_pixels_of_many_channels_are_doubled_by_definition(
-    channels: int, size: tuple[int, int], kernel: int
+    channels: int, size: tuple[int, int], kernel: int, tiles: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As a product on a processor, and as a convolution where there are fewer channels or more pixels."""
+    """As a product on a processor with tiles, and as a convolution where there are fewer channels or more pixels."""
+    monkeypatch.setattr(resampling, "has_tiles", lambda: tiles)
     layer = drawn(TransposedUp(channels, 3, kernel=kernel, gain=1))
     x = normal(2, channels, *size).requires_grad_()
     plain = F.conv_transpose2d(
@@ -176,10 +179,12 @@ def test_few_pixels_of_many_channels_are_doubled_by_definition(
     ("channels", "size"), [(256, (8, 8)), (256, (7, 2)), (255, (8, 8)), (256, (9, 9)), (2, (2, 2)), (2, (2, 3))]
 )
 @pytest.mark.parametrize("kernel", [3, 4, 5])
+@pytest.mark.parametrize("tiles", [True, False])
 def test_few_pixels_of_many_channels_are_halved_by_definition(
-    channels: int, size: tuple[int, int], kernel: int
+    channels: int, size: tuple[int, int], kernel: int, tiles: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And one place of the kernel is a product with what of it lies within the picture."""
+    monkeypatch.setattr(resampling, "has_tiles", lambda: tiles)
     layer = drawn(StridedDown(channels, 3, kernel=kernel, gain=1))
     x = normal(2, channels, *size).requires_grad_()
     plain = F.conv2d(x, layer.weight, layer.bias, 2, padding=(kernel - 1) // 2)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from contextvars import ContextVar
+from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -125,6 +126,12 @@ def learns_on_cpu(x: Tensor) -> bool:
     Elsewhere layers are what they are called, for those who export them.
     """
     return x.device.type == "cpu" and torch.is_grad_enabled()
+
+
+@cache
+def has_tiles() -> bool:
+    """Whether the processor multiplies by tiles (AMX); on those that do, products are far ahead of convolutions."""
+    return torch.cpu._is_amx_tile_supported()
 
 
 def conv_to_one(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

@@ -18,11 +18,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from latentry.nn.layers import Layer, learns_on_cpu
+from latentry.nn.layers import Layer, has_tiles, learns_on_cpu
 from latentry.nn.twice import convolve
 from latentry.settings.network import NetworkSettings
 
-# Of the coarse side of a layer: there a product takes 8 to 30 % less time on a processor, and elsewhere more.
+# Of the coarse side of a layer: there a product takes 8 to 30 % less time on a processor with tiles, and more elsewhere
+# or without them (AMD Zen 4, up to a half more).
 _FEW_PIXELS, _MANY_CHANNELS = 16, 512
 
 
@@ -51,12 +52,12 @@ def transposed_conv(x: Tensor, weight: Tensor, bias: Tensor | None, *, padding: 
 
     In training, two things that a processor's library does badly are asked of it otherwise. The bias is added apart:
     its gradient is a sum, for which the library takes as long as for the weight's. And few pixels of many channels are
-    a product.
+    a product, where the processor is good at those.
     """
     kernel = weight.transpose(0, 1)
     if not learns_on_cpu(x):
         return F.conv_transpose2d(x, kernel, bias, stride=2, padding=padding, output_padding=output_padding)
-    if x.shape[2] * x.shape[3] <= _FEW_PIXELS and x.shape[1] >= _MANY_CHANNELS:
+    if x.shape[2] * x.shape[3] <= _FEW_PIXELS and x.shape[1] >= _MANY_CHANNELS and has_tiles():
         y = _overlap_add(x, kernel, padding, output_padding)
     else:
         y = F.conv_transpose2d(x, kernel, stride=2, padding=padding, output_padding=output_padding)
@@ -75,14 +76,14 @@ def strided_conv(x: Tensor, weight: Tensor, bias: Tensor | None, *, padding: int
     """A convolution of stride 2 with a weight [O, I, k, k].
 
     Where the kernel has one place only it is a product with what of it lies within the picture. Where it has few, on
-    many channels, a processor is faster at a product with all patches.
+    many channels, a processor with tiles is faster at a product with all patches.
     """
     side = weight.shape[-1]
     height, width = ((n + 2 * padding - side) // 2 + 1 for n in x.shape[2:])
     if height == width == 1:
         within = weight[:, :, padding : padding + x.shape[2], padding : padding + x.shape[3]]
         return F.linear(x.flatten(1), within.flatten(1), bias)[:, :, None, None]
-    if height * width <= _FEW_PIXELS and x.shape[1] >= _MANY_CHANNELS // 2 and learns_on_cpu(x):
+    if height * width <= _FEW_PIXELS and x.shape[1] >= _MANY_CHANNELS // 2 and learns_on_cpu(x) and has_tiles():
         patches = F.unfold(x, side, padding=padding, stride=2).transpose(1, 2)  # [B, h w, I k k]
         return F.linear(patches, weight.flatten(1), bias).transpose(1, 2).unflatten(2, (height, width))
     return convolve(x, weight, bias, stride=2, padding=padding)
