@@ -167,12 +167,30 @@ def test_few_pixels_of_many_channels_are_doubled_by_definition(
 ) -> None:
     """As a product on a processor with tiles, and as a convolution where there are fewer channels or more pixels."""
     monkeypatch.setattr(resampling, "has_tiles", lambda: tiles)
-    layer = drawn(TransposedUp(channels, 3, kernel=kernel, gain=1))
+    layer = drawn(TransposedUp(channels, 5, kernel=kernel, gain=1))
     x = normal(2, channels, *size).requires_grad_()
     plain = F.conv_transpose2d(
         x, layer.weight.transpose(0, 1), layer.bias, 2, padding=(kernel - 1) // 2, output_padding=kernel % 2
     )
     same_with_gradients(layer, layer(x), plain, x)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (4, 5)])
+@pytest.mark.parametrize("outputs", [1, 3, 4, 5])
+@pytest.mark.parametrize("kernel", [3, 4, 5])
+def test_doubling_to_few_outputs_is_by_definition(size: tuple[int, int], outputs: int, kernel: int) -> None:
+    layer = drawn(TransposedUp(6, outputs, kernel=kernel, gain=1))
+    x = normal(2, 6, *size).requires_grad_()
+    plain = F.conv_transpose2d(
+        x, layer.weight.transpose(0, 1), layer.bias, 2, padding=(kernel - 1) // 2, output_padding=kernel % 2
+    )
+    same_with_gradients(layer, layer(x), plain, x)
+
+
+def test_doubling_to_few_outputs_is_exported_as_what_it_is_called() -> None:
+    exported = torch.export.export(TransposedUp(6, 3, gain=1), (normal(2, 6, 4, 4).float(),))
+    operations = {str(node.target).partition(".")[2] for node in exported.graph.nodes if node.op == "call_function"}
+    assert "conv_transpose2d.input" in operations and not any("slice" in name for name in operations)
 
 
 @pytest.mark.parametrize(

@@ -120,12 +120,17 @@ class Conv(Layer):
         return convolve(x, self.weight, self.bias, padding=self.padding)
 
 
-def learns_on_cpu(x: Tensor) -> bool:
-    """Whether what is computed of x may take a form that is faster in training on a processor.
+def on_cpu(x: Tensor) -> bool:
+    """Whether what is computed of x may take a form that is faster on a processor.
 
-    Elsewhere layers are what they are called, for those who export them.
+    Where a network is exported its layers are what they are called.
     """
-    return x.device.type == "cpu" and torch.is_grad_enabled()
+    return x.device.type == "cpu" and not torch.compiler.is_compiling()
+
+
+def learns_on_cpu(x: Tensor) -> bool:
+    """Whether it may take a form that is faster on a processor in training alone."""
+    return on_cpu(x) and torch.is_grad_enabled()
 
 
 @cache
