@@ -10,6 +10,7 @@ from latentry.models.contract import Batch
 from latentry.models.critic import Critic, guess_loss
 from latentry.nn import Features
 from latentry.nn.conditioning import Stages
+from latentry.settings.gan import CriticCondition
 from latentry.settings.specs import ConditionSpec
 from tests.models.small_gans import IMAGE, made, method_of, pictures, rng, small
 
@@ -21,7 +22,7 @@ CONDITIONS: dict[str, tuple[ConditionSpec, Tensor]] = {
 }
 
 
-def plain_critic(how: str, condition: ConditionSpec) -> Critic:
+def plain_critic(how: CriticCondition, condition: ConditionSpec) -> Critic:
     """Of three numbers a picture, which are its features; weights from a seed."""
     critic = Critic(Features(Stages(nn.Flatten()), (3,), 1.0), condition, how)
     for weight in critic.parameters():
@@ -29,8 +30,9 @@ def plain_critic(how: str, condition: ConditionSpec) -> Critic:
     return critic
 
 
-def test_projection_adds_the_product_of_features_and_the_conditions_row() -> None:
-    critic = plain_critic("projection", CLASSES)
+@pytest.mark.parametrize("how", ["projection", "projection-auxiliary"])
+def test_projection_adds_the_product_of_features_and_the_conditions_row(how: CriticCondition) -> None:
+    critic = plain_critic(how, CLASSES)
     x = torch.tensor([[0.3, -1.0, 0.7], [1.0, 0.5, -0.2]]).view(2, 3, 1, 1)
     told = torch.tensor([[0.0, 1, 0], [0, 0, 1]])
     assert critic.embed is not None
@@ -38,6 +40,7 @@ def test_projection_adds_the_product_of_features_and_the_conditions_row() -> Non
         features, row = x[i].flatten(), critic.embed.weight[:, k]
         expected = critic.score(features.view(1, 3)).squeeze() + torch.dot(row, features)
         torch.testing.assert_close(critic(x, told).score[i], expected)
+    assert (critic(x, told).guess is None) == (how == "projection")
 
 
 @pytest.mark.parametrize("kind", CONDITIONS)
@@ -81,7 +84,7 @@ def test_auxiliary_guess_is_weighed_in_the_critics_loss(guess_from: str) -> None
         assert 0.5 < fake_share < 2.5  # the guess of a generated picture's class, near ln 3 at the start
 
 
-@pytest.mark.parametrize("how", ["concatenation", "projection"])
+@pytest.mark.parametrize("how", ["concatenation", "projection", "projection-auxiliary"])
 def test_a_told_critic_judges_the_same_picture_by_what_it_is_told(how: str) -> None:
     method = method_of(small("cgan", critic_condition=how, critic_norm="none"), CLASSES)
     x = pictures(1).expand(3, -1, -1, -1)
@@ -95,6 +98,7 @@ def test_a_told_critic_judges_the_same_picture_by_what_it_is_told(how: str) -> N
         ("cgan", {}),
         ("cgan", {"critic_condition": "projection"}),
         ("cgan", {"condition_by": "norm", "critic_condition": "projection"}),
+        ("cgan", {"critic_condition": "projection-auxiliary", "guess_from": "real"}),
         ("acgan", {}),
     ],
 )

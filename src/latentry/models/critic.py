@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from latentry.nn import Features, Linear
+from latentry.settings.gan import CriticCondition
 from latentry.settings.specs import ConditionSpec
 
 
@@ -37,11 +38,11 @@ class Critic(nn.Module):
     Args:
         features: of pictures [B, C, H, W], which have read the condition beside them for `concatenation`.
         condition: what there is to tell; None for nothing.
-        how: concatenation, projection (the features' product with the condition's is added to the score) or
-            auxiliary (the condition is guessed).
+        how: concatenation, projection (the features' product with the condition's is added to the score), auxiliary
+            (the condition is guessed) or both of these.
     """
 
-    def __init__(self, features: Features, condition: ConditionSpec | None, how: str) -> None:
+    def __init__(self, features: Features, condition: ConditionSpec | None, how: CriticCondition) -> None:
         super().__init__()
         self.features = features
         size = features.size
@@ -49,8 +50,8 @@ class Critic(nn.Module):
         self.told_beside = condition is not None and how == "concatenation"
         told = condition.size if condition is not None else 0
         embedded = features.gain * (told / size) ** 0.5  # so that it starts as large as the score's own weights
-        self.embed = Linear(told, size, gain=embedded, bias=False) if told and how == "projection" else None
-        self.guess = Linear(size, told, gain=features.gain) if told and how == "auxiliary" else None
+        self.embed = Linear(told, size, gain=embedded, bias=False) if told and "projection" in how else None
+        self.guess = Linear(size, told, gain=features.gain) if told and "auxiliary" in how else None
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Judgement:
         """Judge pictures in [-1, 1], [B, C, H, W], under conditions [B, K]."""

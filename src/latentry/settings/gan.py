@@ -10,6 +10,7 @@ from latentry.settings.network import Activation, Downsampling, Norm
 
 GANLoss = Literal["minimax", "non-saturating", "least-squares", "hinge", "wasserstein", "relativistic"]
 Constraint = Literal["none", "clip", "gradient-penalty", "r1", "r2", "r1-r2", "spectral", "dragan"]
+CriticCondition = Literal["concatenation", "projection", "auxiliary", "projection-auxiliary"]
 AugmentPolicy = Literal["colour", "translation", "cutout", "flip", "rotation"]
 
 WITH_LABELS: tuple[GANLoss, ...] = ("minimax", "non-saturating", "least-squares")  # losses that have target labels
@@ -45,13 +46,14 @@ class GANSettings:
     """whether the labels of generated pictures lie as far above 0."""
     label_noise: float = 0.0
     """probability that a label in the critic's step is flipped."""
-    critic_condition: Literal["concatenation", "projection", "auxiliary"] = "concatenation"
-    """how a conditional critic is told: beside the picture, by projection, or not at all, having to guess (ACGAN)."""
+    critic_condition: CriticCondition = "concatenation"
+    """how a conditional critic is told: beside the picture, by projection, not at all, having to guess (ACGAN), or by
+    projection while it has to guess as well."""
     auxiliary: float = 1.0
-    """critic-condition=auxiliary: weight of the guess of the condition in both losses."""
+    """where the critic has to guess the condition: weight of the guess in both losses."""
     guess_from: Literal["all", "real"] = "all"
-    """critic-condition=auxiliary: whether the critic learns to guess from real and generated pictures, as in ACGAN, or
-    from real ones alone, so that the generator cannot teach it signs of its own."""
+    """whether the critic learns to guess from real and generated pictures, as in ACGAN, or from real ones alone, so
+    that the generator cannot teach it signs of its own."""
 
     def __post_init__(self) -> None:
         """Refuse values outside their range, and combinations that no paper defines."""
