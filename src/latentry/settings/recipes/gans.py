@@ -119,7 +119,7 @@ GANS: dict[str, Recipe] = {
             data=_AT_32,
             training=_adam(2e-4, 0.5, 0.999),
         ),
-        result="",
+        result="real faces, 32 px grey, 400,000 images: Frechet distance 1.52 in probe features (reals 0.41)",
     ),
     "wgan": Recipe(
         title="Wasserstein GAN with weight clipping",
@@ -172,13 +172,13 @@ GANS: dict[str, Recipe] = {
         title="The same for 64 px and one graphics card",
         source="Huang et al. 2024 (arXiv:2501.05441)",
         config=_r3gan("r3gan-64", size=64, width=64, width_max=512, blocks=2, batch=128, lr=2e-4, penalty=(2.0, 0.2)),
-        result="",
+        result="two cores make 4 images a second; not trained, for want of a graphics card",
     ),
     "r3gan-128": Recipe(
         title="The same for 128 px and one graphics card",
         source="Huang et al. 2024 (arXiv:2501.05441)",
         config=_r3gan("r3gan-128", size=128, width=64, width_max=512, blocks=2, batch=64, lr=2e-4, penalty=(16.0, 1.6)),
-        result="",
+        result="two cores make 0.6 images a second; not trained, for want of a graphics card",
     ),
     "pacgan": Recipe(
         title="DCGAN whose critic judges two pictures at once, so that it sees missing variety",
@@ -191,7 +191,7 @@ GANS: dict[str, Recipe] = {
             data=_AT_32,
             training=_adam(2e-4, 0.5, 0.999),
         ),
-        result="",
+        result="real faces, 32 px grey, 400,000 images: Frechet distance 1.43 in probe features (reals 0.41)",
     ),
     "cgan": Recipe(
         title="Conditional GAN: generator and critic are told the class",
