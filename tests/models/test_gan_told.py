@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from latentry.models.contract import Batch
-from latentry.models.critic import Critic, guess_loss
+from latentry.models.critic import Critic, doubt_loss, guess_loss
 from latentry.nn import Features
 from latentry.nn.conditioning import Stages
 from latentry.settings.gan import CriticCondition
@@ -64,6 +64,34 @@ def test_auxiliary_critic_is_not_told_and_pays_for_its_guess(kind: str) -> None:
     torch.testing.assert_close(guess_loss(guess, told, condition), expected)
 
 
+def test_doubt_is_the_probability_of_anything_else() -> None:
+    guess = torch.tensor([[1.0, -0.5, 0.2], [0.1, 2.0, -1.0]])
+    told = torch.tensor([[0.0, 1, 0], [1, 0, 0]])
+    other = 1 - guess.softmax(dim=1)[[0, 1], [1, 0]]
+    torch.testing.assert_close(doubt_loss(guess, told, CLASSES), -other.log())
+    signs = torch.tensor([[1.0, -1], [-1, -1]])
+    yes = guess[:, :2].sigmoid()
+    not_so = torch.where(signs > 0, 1 - yes, yes)
+    attributes = CONDITIONS["attributes"][0]
+    torch.testing.assert_close(doubt_loss(guess[:, :2], signs, attributes), -not_so.log().sum(dim=1))
+    assert doubt_loss(guess[:, :2], signs, CONDITIONS["numbers"][0]).tolist() == [0, 0]
+
+
+def test_generated_pictures_are_doubted_in_the_critics_loss_alone() -> None:
+    """By as much as is asked; the generator still wants its pictures taken for what they should be."""
+    told = torch.eye(3)[torch.arange(8) % 3]
+    found = {}
+    for doubt in (0.0, 0.5):
+        settings = {"auxiliary": 2.0, "guess_from": "real", "critic_norm": "none", "norm": "none", "doubt": doubt}
+        method = method_of(small("acgan", **settings), CLASSES)
+        x_fake = made(method, told)
+        guess = method.critic(x_fake, told).guess
+        terms = method._critic_step(Batch(pictures(8), told), x_fake, rng(), 0.0)
+        assert guess is not None
+        found[doubt] = terms["loss_critic"].item(), doubt_loss(guess, told, CLASSES).mean().item()
+    assert found[0.5][0] - found[0.0][0] == pytest.approx(2 * 0.5 * found[0.0][1], rel=1e-4)
+
+
 @pytest.mark.parametrize("guess_from", ["all", "real"])
 def test_auxiliary_guess_is_weighed_in_the_critics_loss(guess_from: str) -> None:
     losses = {}
@@ -100,6 +128,7 @@ def test_a_told_critic_judges_the_same_picture_by_what_it_is_told(how: str) -> N
         ("cgan", {"condition_by": "norm", "critic_condition": "projection"}),
         ("cgan", {"critic_condition": "projection-auxiliary", "guess_from": "real"}),
         ("acgan", {}),
+        ("acgan", {"guess_from": "real", "doubt": 0.3}),
     ],
 )
 def test_generator_obeys_after_training_on_two_shades(recipe: str, settings: dict[str, Any]) -> None:

@@ -3,14 +3,18 @@
     Mirza and Osindero 2014, "Conditional generative adversarial nets" (arXiv:1411.1784): `concatenation`.
     Odena et al. 2017, "Conditional image synthesis with auxiliary classifier GANs" (arXiv:1610.09585): `auxiliary`.
     Miyato and Koyama 2018, "cGANs with projection discriminator" (arXiv:1802.05637): `projection`.
+    Hou et al. 2022, "Conditional GANs with auxiliary discriminative classifier" (arXiv:2107.10060): `doubt`, where they
+    have a class of real and one of generated pictures for each one.
 
 Letters: B batch, C H W picture, K numbers in a condition.
 """
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -73,3 +77,19 @@ def guess_loss(guess: Tensor, condition: Tensor | None, told: ConditionSpec | No
             return F.softplus(-guess * condition).sum(dim=1)
         case "numbers":
             return 0.5 * (guess - condition).square().sum(dim=1)
+
+
+def doubt_loss(guess: Tensor, condition: Tensor | None, told: ConditionSpec | None) -> Tensor:
+    """How sure a guess [B, K] is of the condition [B, K]: -log of the probability that it is another; [B].
+
+    Each attribute is doubted by itself, and numbers, which nothing says to be wrong, not at all: 0.
+    """
+    assert condition is not None and told is not None
+    match told.kind:
+        case "class":
+            others = guess.masked_fill(condition > 0, -math.inf)
+            return torch.logsumexp(guess, dim=1) - torch.logsumexp(others, dim=1)
+        case "attributes":
+            return F.softplus(guess * condition).sum(dim=1)
+        case "numbers":
+            return guess.new_zeros(len(guess))

@@ -30,7 +30,7 @@ from latentry.losses.adversarial import ADVERSARIAL
 from latentry.losses.penalty import clip_weights, dragan_penalty, gradient_penalty, score_and_gradient, zero_centred
 from latentry.models.conditions import Conditions, tell
 from latentry.models.contract import Batch, Progress
-from latentry.models.critic import Judgement, guess_loss
+from latentry.models.critic import Judgement, doubt_loss, guess_loss
 from latentry.models.noise import NoiseSize
 from latentry.models.optimise import along_cosine, build_optimiser, descend, joined, replayed, take_turns, turns_of
 from latentry.models.sampler import Noise, Samplers
@@ -173,6 +173,8 @@ class GANMethod:
                 loss = loss + game.auxiliary * terms["guess_real"]
                 if game.guess_from == "all":
                     loss = loss + game.auxiliary * guess_loss(judged_fake.guess, condition, told)
+                if game.doubt:
+                    loss = loss + game.doubt * game.auxiliary * doubt_loss(judged_fake.guess, condition, told)
             return loss, terms
 
         loss, terms = descend(self.optimisers["critic"], objective, len(real.x), rng, self.training)

@@ -54,6 +54,9 @@ class GANSettings:
     guess_from: Literal["all", "real"] = "all"
     """whether the critic learns to guess from real and generated pictures, as in ACGAN, or from real ones alone, so
     that the generator cannot teach it signs of its own."""
+    doubt: float = 0.0
+    """guess-from=real: how much it learns, beside what it learns from real pictures, that a generated one is not what
+    was asked for, so that signs which only generated pictures have do not pay; numbers are not doubted."""
 
     def __post_init__(self) -> None:
         """Refuse values outside their range, and combinations that no paper defines."""
@@ -69,6 +72,10 @@ class GANSettings:
         if not 0 <= self.smoothing < 0.5 or not 0 <= self.label_noise < 0.5:
             raise InputError(
                 f"smoothing (={self.smoothing}) and label-noise (={self.label_noise}) must be at least 0 and below 0.5"
+            )
+        if not self.doubt >= 0 or (self.doubt and self.guess_from != "real"):
+            raise InputError(
+                f"doubt (={self.doubt}) must be 0 or more, and 0 but for guess-from=real (={self.guess_from})"
             )
         if (self.smoothing or self.label_noise) and self.loss not in WITH_LABELS:
             raise InputError(
