@@ -56,7 +56,8 @@ class GANSettings:
     that the generator cannot teach it signs of its own."""
     doubt: float = 0.0
     """guess-from=real: how much it learns, beside what it learns from real pictures, that a generated one is not what
-    was asked for, so that signs which only generated pictures have do not pay; numbers are not doubted."""
+    was asked for (a discriminative classifier, as in ADC-GAN), so that signs which only generated pictures have do not
+    pay; numbers are not doubted."""
 
     def __post_init__(self) -> None:
         """Refuse values outside their range, and combinations that no paper defines."""
