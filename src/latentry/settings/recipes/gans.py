@@ -93,7 +93,8 @@ GANS: dict[str, Recipe] = {
             data=_AT_32,
             training=_adam(2e-4, 0.5, 0.999),
         ),
-        result="",
+        result="real faces, 32 px grey, 2,000,000 images: Frechet distance 20.3 in probe features (reals 0.41); "
+        "fully connected networks leave noise in photographs",
     ),
     "dcgan": Recipe(
         title="Deep convolutional GAN",
