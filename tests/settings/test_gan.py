@@ -63,7 +63,7 @@ def test_losses_without_labels_have_none_to_smooth(loss: str) -> None:
         (GANSettings, {"auxiliary": -1.0}, "auxiliary (=-1.0)"),
         (GANSettings, {"auxiliary": float("nan")}, "auxiliary (=nan)"),
         (GANSettings, {"doubt": -0.1, "guess_from": "real"}, "doubt (=-0.1)"),
-        (GANSettings, {"doubt": 0.3}, "0 but for guess-from=real (=all)"),
+        (GANSettings, {"doubt": 0.3}, "use guess-from=real, or doubt=0"),
         (GANSettings, {"smoothing": 0.5}, "below 0.5"),
         (GANSettings, {"label_noise": 0.5}, "below 0.5"),
         (CriticSettings, {"critic_width": 0}, "critic-width (=0)"),

@@ -74,9 +74,12 @@ class GANSettings:
             raise InputError(
                 f"smoothing (={self.smoothing}) and label-noise (={self.label_noise}) must be at least 0 and below 0.5"
             )
-        if not self.doubt >= 0 or (self.doubt and self.guess_from != "real"):
+        if not self.doubt >= 0:
+            raise InputError(f"doubt (={self.doubt}) must be 0 or more")
+        if self.doubt and self.guess_from == "all":
             raise InputError(
-                f"doubt (={self.doubt}) must be 0 or more, and 0 but for guess-from=real (={self.guess_from})"
+                f"doubt (={self.doubt}) unlearns what guess-from=all learns of generated pictures; "
+                "use guess-from=real, or doubt=0"
             )
         if (self.smoothing or self.label_noise) and self.loss not in WITH_LABELS:
             raise InputError(
