@@ -230,8 +230,8 @@ GANS: dict[str, Recipe] = {
             data=_AT_32,
             training=_adam(8e-4, 0.0, 0.9, batch=32),
         ),
-        result="faces, 32 px, 150,000 images: 97.3 % of attributes as asked (earrings 84 %, winking 94 %, the "
-        "others 97.8 % or more; probe: 100 %)",
+        result="faces, 32 px, 700,000 images: 99.7 % of attributes as asked (earrings 98.8 %, winking 99.1 %, the "
+        "others 99.5 % or more; probe: 100 %)",
     ),
     "acgan": Recipe(
         title="GAN whose critic guesses the class instead of being told it",
