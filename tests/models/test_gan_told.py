@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from latentry.models.contract import Batch
 from latentry.models.critic import Critic, doubt_loss, guess_loss
+from latentry.models.gan import GANMethod
 from latentry.nn import Features
 from latentry.nn.conditioning import Stages
 from latentry.settings.gan import CriticCondition
@@ -77,19 +78,29 @@ def test_doubt_is_the_probability_of_anything_else() -> None:
     assert doubt_loss(guess[:, :2], signs, CONDITIONS["numbers"][0]).tolist() == [0, 0]
 
 
+def generator_gradients(method: GANMethod, real: Batch) -> list[Tensor]:
+    """What a step of the generator follows."""
+    x_fake = method._generate(real, rng(1))
+    method._generator_step(real, lambda _: x_fake, rng())
+    return [weight.grad for weight in method.model.parameters() if weight.grad is not None]
+
+
 def test_generated_pictures_are_doubted_in_the_critics_loss_alone() -> None:
     """By as much as is asked; the generator still wants its pictures taken for what they should be."""
     told = torch.eye(3)[torch.arange(8) % 3]
-    found = {}
+    found, wanted = {}, {}
     for doubt in (0.0, 0.5):
         settings = {"auxiliary": 2.0, "guess_from": "real", "critic_norm": "none", "norm": "none", "doubt": doubt}
         method = method_of(small("acgan", **settings), CLASSES)
-        x_fake = made(method, told)
+        real, x_fake = Batch(pictures(8), told), made(method, told)
         guess = method.critic(x_fake, told).guess
-        terms = method._critic_step(Batch(pictures(8), told), x_fake, rng(), 0.0)
+        wanted[doubt] = generator_gradients(method, real)
+        terms = method._critic_step(real, x_fake, rng(), 0.0)
         assert guess is not None
         found[doubt] = terms["loss_critic"].item(), doubt_loss(guess, told, CLASSES).mean().item()
     assert found[0.5][0] - found[0.0][0] == pytest.approx(2 * 0.5 * found[0.0][1], rel=1e-4)
+    assert wanted[0.0]
+    torch.testing.assert_close(wanted[0.5], wanted[0.0], rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("guess_from", ["all", "real"])

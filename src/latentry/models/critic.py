@@ -90,6 +90,6 @@ def doubt_loss(guess: Tensor, condition: Tensor | None, told: ConditionSpec | No
             others = guess.masked_fill(condition > 0, -math.inf)
             return torch.logsumexp(guess, dim=1) - torch.logsumexp(others, dim=1)
         case "attributes":
-            return F.softplus(guess * condition).sum(dim=1)
+            return guess_loss(guess, -condition, told)
         case "numbers":
             return guess.new_zeros(len(guess))

@@ -51,7 +51,7 @@ def conv_average(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 def transposed_conv(x: Tensor, weight: Tensor, bias: Tensor | None, *, padding: int, output_padding: int = 0) -> Tensor:
     """A transposed convolution of stride 2 with a weight [O, I, k, k].
 
-    What a processor's library does badly is asked of it otherwise. Few outputs are those of ordinary convolutions. In
+    What a processor's library does badly is asked of it otherwise. Few outputs are an ordinary convolution's. In
     training the bias is added apart: its gradient is a sum, for which the library takes as long as for the weight's.
     And few pixels of many channels are a product, where the processor is good at those.
     """
