@@ -133,7 +133,9 @@ def uniform(
     return _own_rows(lambda whole: torch.rand(whole, generator=rng, device=device, dtype=dtype), shape, rows)
 
 
-def happens(p: float, shape: Sequence[int], rng: torch.Generator | None, device: torch.device) -> Tensor:
+def happens(
+    p: float, shape: Sequence[int], rng: torch.Generator | None, device: torch.device, *, rows: int = 0
+) -> Tensor:
     """Whether each of many things happens, bool; see `normal`.
 
     On a processor 16 random bits decide, half as many as a uniform number takes: drawing is most of dropout's time.
@@ -143,6 +145,7 @@ def happens(p: float, shape: Sequence[int], rng: torch.Generator | None, device:
         shape: of this rank's part.
         rng: the same on every rank; None for torch's own.
         device: where it is wanted.
+        rows: the dimension that the ranks share.
     """
 
     def draw(whole: list[int]) -> Tensor:
@@ -152,7 +155,7 @@ def happens(p: float, shape: Sequence[int], rng: torch.Generator | None, device:
         words = torch.randint(-(2**63), 2**63 - 1, (-(-n // 4),), generator=rng)
         return words.view(torch.int16)[:n].view(whole) < min(round(p * 2**16), 2**16 - 1) - 2**15
 
-    return _own_rows(draw, shape, 0)
+    return _own_rows(draw, shape, rows)
 
 
 def own_indices(n: int) -> tuple[int, int]:

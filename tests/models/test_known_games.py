@@ -49,14 +49,14 @@ class Line(nn.Module):
 
 
 class Table(nn.Module):
-    """A score of its own for each of the points 0 and 1."""
+    """A score of its own for each of the points 0 and 1, and no slope."""
 
     def __init__(self) -> None:
         super().__init__()
         self.scores = nn.Parameter(torch.zeros(2))
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Judgement:
-        return Judgement(self.scores[x.flatten().long()], None)
+        return Judgement(self.scores[x.flatten().long()] + 0 * x.flatten(), None)
 
 
 class Game:

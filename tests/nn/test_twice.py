@@ -1,16 +1,31 @@
 """What is computed to be differentiated twice: the same values, slopes, and gradients of a loss of both."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from latentry.nn import Conv, GroupedConv, StridedDown, halve_bilinear, initialise
-from latentry.nn.twice import Rectifier, differentiated_twice
+from latentry.nn.twice import Rectifier, convolve, differentiated_twice
 
 
 def normal(*shape: int, seed: int) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+class CountCalls(TorchDispatchMode):
+    """The names of all operations inside the block."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.names.add(func._overloadpacket.__name__)
+        return func(*args, **(kwargs or {}))
 
 
 class Critic(nn.Module):
@@ -84,3 +99,30 @@ def test_a_rectifier_is_relu_and_leaky_relu() -> None:
     x = torch.tensor([-2.0, -0.0, 0.0, 3.0])
     assert Rectifier(0.0, False)(x).tolist() == [0, 0, 0, 3]
     assert Rectifier(0.2, False)(x).tolist() == pytest.approx([-0.4, 0, 0, 3])
+
+
+@pytest.mark.parametrize("size", [(8, 12), (2, 2), (7, 9)])
+@pytest.mark.parametrize("kernel", [3, 4])
+@pytest.mark.parametrize("colours", [1, 3])
+def test_what_a_halving_says_of_a_picture_of_few_colours_is_its_gradient(
+    size: tuple[int, int], kernel: int, colours: int
+) -> None:
+    """Also where all of it is derived again, and for sides that are odd, of which the last pixel is not doubled to."""
+    x = normal(2, colours, *size, seed=0).requires_grad_()
+    weight, bias = normal(5, colours, kernel, kernel, seed=1).requires_grad_(), normal(5, seed=2).requires_grad_()
+    found = []
+    for y in (convolve(x, weight, bias, stride=2, padding=1), F.conv2d(x, weight, bias, 2, 1)):
+        first = torch.autograd.grad((y**3).sum(), (x, weight, bias), create_graph=True)
+        second = torch.autograd.grad(torch.cat([each.flatten() for each in first]).square().sum(), (x, weight, bias))
+        found.append([y, *first, *second])
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_a_halving_that_holds_still_computes_no_gradient_of_its_own() -> None:
+    x, weight = normal(2, 3, 8, 8, seed=0).requires_grad_(), normal(5, 3, 4, 4, seed=1)
+    y = convolve(x, weight, None, stride=2, padding=1)
+    with CountCalls() as calls:
+        y.sum().backward()
+    assert x.grad is not None
+    assert "convolution_backward" not in calls.names

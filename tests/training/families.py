@@ -56,7 +56,14 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "pacgan": ("pacgan", {**ADVERSARIAL, "critic_dropout": 0.2, "packing": 2}),
     "sngan": ("sngan", ADVERSARIAL),
     "cgan, projection": ("cgan", {**ADVERSARIAL, "critic_condition": "projection"}),
-    "acgan": ("acgan", ADVERSARIAL),
+    "cgan, fully connected, dropout": (
+        "cgan",
+        {"augment": "none", "backbone": "mlp", "hidden": (16, 8), "norm": "batch", "critic_hidden": (16, 8),
+         "critic_norm": "none", "critic_dropout": 0.3},
+    ),
+    "acgan, doubt": (
+        "acgan", {**ADVERSARIAL, "critic_condition": "projection-auxiliary", "guess_from": "real", "doubt": 0.3},
+    ),
     "adaptive augmentation, critic dropout": (
         "dcgan", {"base": 4, "augment": "adaptive", "critic_norm": "none", "critic_dropout": 0.3, "flip": "yes"},
     ),

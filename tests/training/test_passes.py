@@ -38,7 +38,8 @@ EXACT: dict[str, dict[str, Any]] = {
     "pacgan": {"critic_norm": "none", "norm": "none"},
     "sngan": {"norm": "none"},
     "cgan, projection": {"norm": "none", "critic_norm": "none"},
-    "acgan": {"norm": "none", "critic_norm": "none"},
+    "cgan, fully connected, dropout": {"norm": "none"},
+    "acgan, doubt": {"norm": "none", "critic_norm": "none"},
     "adaptive augmentation, critic dropout": {"norm": "none"},
 }
 

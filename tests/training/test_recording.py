@@ -35,6 +35,7 @@ RECORDED: dict[str, dict[str, Any]] = {
     "wgan-gp, five critic steps": {"critic_steps": 2},
     "r3gan": {"penalty_end": 0.1, "optimiser": "adam", "adam_beta2_end": 0.99},
     "sngan": {},
+    "cgan, fully connected, dropout": {},
     "adaptive augmentation, critic dropout": {},
 }
 COMPILED: dict[str, dict[str, Any]] = {

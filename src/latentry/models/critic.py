@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from latentry.nn import Features, Linear
+from latentry.nn import Features, Linear, flatten
 from latentry.settings.gan import CriticCondition
 from latentry.settings.specs import ConditionSpec
 
@@ -59,7 +59,7 @@ class Critic(nn.Module):
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Judgement:
         """Judge pictures in [-1, 1], [B, C, H, W], under conditions [B, K]."""
-        features = self.features(x, condition if self.told_beside else None).flatten(1)
+        features = flatten(self.features(x, condition if self.told_beside else None))
         score = self.score(features).squeeze(1)
         if self.embed is not None:
             assert condition is not None

@@ -32,7 +32,16 @@ from latentry.models.conditions import Conditions, tell
 from latentry.models.contract import Batch, Progress
 from latentry.models.critic import Judgement, doubt_loss, guess_loss
 from latentry.models.noise import NoiseSize
-from latentry.models.optimise import along_cosine, build_optimiser, descend, joined, replayed, take_turns, turns_of
+from latentry.models.optimise import (
+    along_cosine,
+    build_optimiser,
+    descend,
+    held,
+    joined,
+    replayed,
+    take_turns,
+    turns_of,
+)
 from latentry.models.sampler import Noise, Samplers
 from latentry.nn import differentiated_twice, follow_spectra, use_rng
 from latentry.nn.augment import AdaptiveProbability, augment
@@ -202,7 +211,8 @@ class GANMethod:
                 loss = loss + self.game.auxiliary * terms["guess_fake"]
             return loss, terms
 
-        _, terms = descend(self.optimisers["generator"], objective, len(real.x), rng, self.training)
+        with held(self.optimisers["critic"]):
+            _, terms = descend(self.optimisers["generator"], objective, len(real.x), rng, self.training)
         return {name: term.mean() for name, term in terms.items()}
 
     def _judge(

@@ -79,7 +79,7 @@ def descend(
     Returns:
         What the objective returned for all rows in order, detached.
     """
-    weights: list[nn.Parameter] = [weight for group in optimiser.param_groups for weight in group["params"]]
+    weights = _weights_of(optimiser)
     for weight in weights:
         weight.grad = None
     turns = len(turns_of(n, training))
@@ -98,6 +98,23 @@ def descend(
     _update.get()(optimiser)
     torch.clear_autocast_cache()  # it keeps weights in bfloat16 as they were, and the step may go on with other losses
     return joined(losses), {name: joined([each[name] for each in terms]) for name in terms[0]}
+
+
+@contextmanager
+def held(optimiser: torch.optim.Optimizer) -> Iterator[None]:
+    """Inside, the optimiser's weights ask for no gradient, so that none is computed for them."""
+    weights = [weight for weight in _weights_of(optimiser) if weight.requires_grad]
+    for weight in weights:
+        weight.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for weight in weights:
+            weight.requires_grad_(True)
+
+
+def _weights_of(optimiser: torch.optim.Optimizer) -> list[nn.Parameter]:
+    return [weight for group in optimiser.param_groups for weight in group["params"]]
 
 
 @contextmanager

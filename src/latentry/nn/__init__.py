@@ -7,6 +7,7 @@ from latentry.nn.init import initialise
 from latentry.nn.layers import Conv, Dropout, Layer, Linear, use_rng
 from latentry.nn.modern import FromBasis, GroupedConv, ModernBlock, OntoBasis, Transition
 from latentry.nn.plan import StagePlan, nearest_sizes, plan_stages
+from latentry.nn.processor import flatten
 from latentry.nn.quantiser import Quantiser, nearest_codes, perplexity, straight_through
 from latentry.nn.resampling import (
     AverageDown,
@@ -72,6 +73,7 @@ __all__ = [
     "differentiated_twice",
     "double_bilinear",
     "double_nearest",
+    "flatten",
     "follow_spectra",
     "halve_average",
     "halve_bilinear",

@@ -17,6 +17,7 @@ from latentry.nn.layers import ACTIVATION_GAIN, LINEAR_GAIN, OUTPUT_GAIN, Linear
 from latentry.nn.mlp import mlp_decoder_stages, mlp_encoder_stages
 from latentry.nn.modern import modern_channels, modern_decoder_stages, modern_encoder_stages
 from latentry.nn.plan import plan_stages
+from latentry.nn.processor import flatten
 from latentry.nn.residual import residual_decoder_stages, residual_encoder_stages
 from latentry.settings.network import NetworkSettings
 from latentry.settings.specs import ConditionSpec, ImageSpec
@@ -46,7 +47,9 @@ class Features(nn.Module):
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """Pictures in [-1, 1], [B, C, H, W], to features [B, *shape], under the condition [B, K] if there is one."""
-        features: Tensor = self.stages(x.contiguous(memory_format=_LAYOUT), condition)
+        if len(self.shape) > 1:
+            x = x.contiguous(memory_format=_LAYOUT)
+        features: Tensor = self.stages(x, condition)
         return features
 
 
@@ -65,7 +68,7 @@ class Encoder(nn.Module):
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """Pictures in [-1, 1], [B, C, H, W], to [B, outputs]."""
-        return self.outputs(self.features(x, condition).flatten(1))
+        return self.outputs(flatten(self.features(x, condition)))
 
 
 class Decoder(nn.Module):

@@ -10,7 +10,7 @@ from abc import abstractmethod
 import torch
 from torch import Tensor, nn
 
-from latentry.nn.layers import LINEAR_GAIN, Dropout, Layer, Linear, activation_layer, n_groups
+from latentry.nn.layers import LINEAR_GAIN, Dropout, FeatureMajor, Layer, Linear, activation_layer, n_groups
 from latentry.settings.network import Activation, Norm
 from latentry.settings.specs import ConditionSpec
 
@@ -48,7 +48,8 @@ class Concatenated(Conditional):
         super().__init__()
         self.layer = layer
         gain = LINEAR_GAIN * (condition.size / condition.energy) ** 0.5  # so that it adds numbers of variance one
-        self.told = Linear(condition.size, layer.weight.shape[0], gain=gain, bias=False)
+        kind = FeatureMajor if isinstance(layer, FeatureMajor) else Linear
+        self.told = kind(condition.size, layer.weight.shape[0], gain=gain, bias=False)
 
     def forward(self, x: Tensor, condition: Tensor | None) -> Tensor:
         """The layer's output with the condition's part added."""
@@ -79,13 +80,23 @@ class ConditionalNorm(Conditional):
         return torch.addcmul(shift, self.norm(x), 1 + gain)
 
 
+class FlatBatchNorm(nn.BatchNorm1d):
+    """Batch normalisation of [B, C], in the memory order that `FeatureMajor` leaves."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same shape."""
+        if x.stride(0) != 1:
+            return super().forward(x)
+        return super().forward(x.t().unsqueeze(0)).squeeze(0).t()  # as one picture of B pixels, which is kept in order
+
+
 def norm_layer(norm: Norm, channels: int, *, flat: bool = False) -> nn.Module:
     """Normalisation over the batch, or over the pixels and a few channels of each picture alone; none is no change."""
     match norm:
         case "none":
             return nn.Identity()
         case "batch":
-            return nn.BatchNorm1d(channels) if flat else nn.BatchNorm2d(channels)
+            return FlatBatchNorm(channels) if flat else nn.BatchNorm2d(channels)
         case "group":
             return nn.GroupNorm(n_groups(channels), channels)
 
@@ -115,7 +126,8 @@ def norm_and_activation(
     if norm != "none":
         plain = norm_layer(norm, channels, flat=flat)
         layers.append(plain if condition is None else ConditionalNorm(plain, channels, condition))
-    layers.append(activation_layer(activation, in_place=norm != "none" or not read_elsewhere))
+    in_place = not flat and (norm != "none" or not read_elsewhere)  # what is flat may be a view, which it makes slower
+    layers.append(activation_layer(activation, in_place=in_place))
     return [*layers, Dropout(dropout)] if dropout else layers
 
 

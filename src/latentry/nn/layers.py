@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from contextvars import ContextVar
-from functools import cache
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
+from latentry.nn.processor import conv_to_one, learns_on_cpu, on_cpu
 from latentry.nn.twice import Rectifier, convolve
 from latentry.ranks import happens
 from latentry.settings.network import Activation
@@ -105,6 +105,22 @@ class Linear(Layer):
         return F.linear(x, self.weight, self.bias)
 
 
+class FeatureMajor(Linear):
+    """A fully connected layer whose output lies in memory feature after feature, not picture after picture.
+
+    Between fully connected layers that is the faster order: threads then share out the weight, not the few rows of a
+    batch.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, I] to [B, O]."""
+        if not on_cpu(x):
+            return super().forward(x)
+        if self.bias is None:
+            return (self.weight @ x.t()).t()
+        return torch.addmm(self.bias.unsqueeze(1), self.weight, x.t()).t()
+
+
 class Conv(Layer):
     """A convolution that keeps the size, zeros beyond the edge; its weight is [O, I, kernel, kernel], kernel odd."""
 
@@ -118,43 +134,6 @@ class Conv(Layer):
         if self.weight.shape[0] == 1 and self.padding <= 1 and learns_on_cpu(x):
             return conv_to_one(x, self.weight, self.bias)
         return convolve(x, self.weight, self.bias, padding=self.padding)
-
-
-def on_cpu(x: Tensor) -> bool:
-    """Whether what is computed of x may take a form that is faster on a processor.
-
-    Where a network is exported its layers are what they are called.
-    """
-    return x.device.type == "cpu" and not torch.compiler.is_compiling()
-
-
-def learns_on_cpu(x: Tensor) -> bool:
-    """Whether it may take a form that is faster on a processor in training alone."""
-    return on_cpu(x) and torch.is_grad_enabled()
-
-
-@cache
-def has_tiles() -> bool:
-    """Whether the processor multiplies by tiles (AMX); on those that do, products are far ahead of convolutions."""
-    return torch.cpu._is_amx_tile_supported()
-
-
-def conv_to_one(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """A convolution with one output and kernel 1 or 3, [B, I, H, W] to [B, 1, H, W], zeros beyond the edge.
-
-    One product of all pixels with all taps, then a sum over taps, each moved by its own offset. On a processor a layer
-    that makes grey pictures of 32 px takes half the time so, as its library has kernels for many outputs only.
-    """
-    batch, inputs, height, width = x.shape
-    kernel, middle = weight.shape[-1], weight.shape[-1] // 2
-    pixels = x.permute(0, 2, 3, 1).reshape(-1, inputs)
-    by_tap = weight[0].flatten(1).t().contiguous()  # its layout decides how its gradient is computed: 2 ms, or 12
-    taps = (by_tap @ pixels.t()).view(kernel, kernel, batch, height, width)
-    y = x.new_zeros(()) if bias is None else bias
-    for i, row in enumerate(taps.unbind()):
-        for j, tap in enumerate(row.unbind()):
-            y = y + F.pad(tap, (middle - j, j - middle, middle - i, i - middle))
-    return y.unsqueeze(1)
 
 
 class Maxout(nn.Module):
@@ -183,7 +162,10 @@ class Dropout(nn.Module):
         """The same shape."""
         if not (self.training and self.share):
             return x
-        kept = happens(1 - self.share, x.shape, _rng.get(), x.device)
+        if x.dim() == 2 and x.stride(0) == 1:  # as `FeatureMajor` leaves it
+            kept = happens(1 - self.share, x.t().shape, _rng.get(), x.device, rows=1).t()
+        else:
+            kept = happens(1 - self.share, x.shape, _rng.get(), x.device)
         return x * kept.to(x.dtype).div_(1 - self.share)
 
 

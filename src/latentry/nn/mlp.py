@@ -7,7 +7,7 @@ from itertools import pairwise
 from torch import nn
 
 from latentry.nn.conditioning import Stages, norm_and_activation
-from latentry.nn.layers import ACTIVATION_GAIN, LINEAR_GAIN, OUTPUT_GAIN, PIECES, Linear
+from latentry.nn.layers import ACTIVATION_GAIN, LINEAR_GAIN, OUTPUT_GAIN, PIECES, FeatureMajor
 from latentry.settings.network import NetworkSettings
 from latentry.settings.specs import ConditionSpec, ImageSpec
 
@@ -31,7 +31,7 @@ def mlp_decoder_stages(
     The first weights of its first layer have the gain `gain`.
     """
     units = (inputs, *reversed(network.hidden))
-    output = Linear(units[-1], image.n_values, gain=OUTPUT_GAIN)
+    output = FeatureMajor(units[-1], image.n_values, gain=OUTPUT_GAIN)
     return Stages(*_hidden(network, units, condition, gain=gain), output, nn.Unflatten(1, image.shape))
 
 
@@ -52,7 +52,7 @@ def _hidden(
         gain = (
             ACTIVATION_GAIN[network.activation] if depth else gain
         )  # one layer reads the input, the others activations
-        layers.append(Linear(inputs, pieces * hidden, gain=gain, bias=norm != "batch"))
+        layers.append(FeatureMajor(inputs, pieces * hidden, gain=gain, bias=norm != "batch"))
         layers += norm_and_activation(
             norm, network.activation, pieces * hidden, flat=True, condition=condition, dropout=dropout
         )

@@ -18,14 +18,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from latentry.nn.layers import Layer, has_tiles, learns_on_cpu, on_cpu
+from latentry.nn.layers import Layer
+from latentry.nn.processor import by_phase, goes_by_phase, has_tiles, laid_out, learns_on_cpu, overlap_add
 from latentry.nn.twice import convolve
 from latentry.settings.network import NetworkSettings
 
 # Of the coarse side of a layer: there a product takes 8 to 30 % less time on a processor with tiles, and more elsewhere
 # or without them (AMD Zen 4, up to a half more).
 _FEW_PIXELS, _MANY_CHANNELS = 16, 512
-_FEW_OUTPUTS = 4  # of a transposed convolution, i.e. colours
 
 
 def sum_of_shifts(weight: Tensor) -> Tensor:
@@ -55,44 +55,16 @@ def transposed_conv(x: Tensor, weight: Tensor, bias: Tensor | None, *, padding: 
     training the bias is added apart: its gradient is a sum, for which the library takes as long as for the weight's.
     And few pixels of many channels are a product, where the processor is good at those.
     """
-    if len(weight) <= _FEW_OUTPUTS and padding == 1 and weight.shape[-1] + output_padding == 4 and on_cpu(x):
-        return _by_phase(x, weight, bias)
     kernel = weight.transpose(0, 1)
+    if weight.shape[-1] + output_padding == 4 and goes_by_phase(x, kernel, stride=2, padding=padding):
+        return by_phase(x, weight, bias)
     if not learns_on_cpu(x):
         return F.conv_transpose2d(x, kernel, bias, stride=2, padding=padding, output_padding=output_padding)
     if x.shape[2] * x.shape[3] <= _FEW_PIXELS and x.shape[1] >= _MANY_CHANNELS and has_tiles():
-        y = _overlap_add(x, kernel, padding, output_padding)
+        y = overlap_add(x, kernel, padding, output_padding)
     else:
-        y = F.conv_transpose2d(x, kernel, stride=2, padding=padding, output_padding=output_padding)
+        y = F.conv_transpose2d(x, laid_out(kernel, x), stride=2, padding=padding, output_padding=output_padding)
     return y if bias is None else y.add_(bias.view(-1, 1, 1))
-
-
-def _by_phase(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """A transposed convolution that doubles, kernel 3 or 4, as an ordinary one with 4 O outputs and 2x2 taps each.
-
-    Even rows 2 m of the result weigh rows m - 1 and m of x by taps 3 and 1, odd ones 2 m + 1 rows m and m + 1 by taps 2
-    and 0; columns alike. So all four kernels run over the picture and one more pixel at each edge, and what they find
-    is moved by one for the odd ones. To three colours of 64 px that takes half the time.
-    """
-    (outputs, inputs), (height, width) = weight.shape[:2], x.shape[2:]
-    missing = 4 - weight.shape[-1]
-    taps = F.pad(weight, (0, missing, 0, missing)).flip(2, 3).reshape(outputs, inputs, 2, 2, 2, 2)
-    kernels = taps.permute(3, 5, 0, 1, 2, 4).flatten(0, 2)  # [row and column odd or even, output; I, 2, 2]
-    shifts = None if bias is None else bias.repeat(4)
-    found = F.conv2d(x, kernels, shifts, padding=1).unflatten(1, (2, 2, outputs))
-    y = found.new_empty(len(x), outputs, 2 * height, 2 * width)
-    for i in (0, 1):
-        for j in (0, 1):
-            y[:, :, i::2, j::2] = found[:, i, j, :, i : i + height, j : j + width]
-    return y
-
-
-def _overlap_add(x: Tensor, kernel: Tensor, padding: int, output_padding: int) -> Tensor:
-    """The transposed convolution by its definition: each pixel's product with the kernel [I, O, k, k], summed up."""
-    side = kernel.shape[-1]
-    height, width = (2 * (n - 1) + side - 2 * padding + output_padding for n in x.shape[2:])
-    stamps = x.flatten(2).transpose(1, 2) @ kernel.flatten(1)  # [B, H W, O k k]
-    return F.fold(stamps.transpose(1, 2), (height, width), side, padding=padding, stride=2)
 
 
 def strided_conv(x: Tensor, weight: Tensor, bias: Tensor | None, *, padding: int) -> Tensor:
@@ -104,7 +76,10 @@ def strided_conv(x: Tensor, weight: Tensor, bias: Tensor | None, *, padding: int
     side = weight.shape[-1]
     height, width = ((n + 2 * padding - side) // 2 + 1 for n in x.shape[2:])
     if height == width == 1:
-        within = weight[:, :, padding : padding + x.shape[2], padding : padding + x.shape[3]]
+        beyond = [side - padding - n for n in x.shape[:1:-1]]
+        within = F.pad(
+            weight, (-padding, -beyond[0], -padding, -beyond[1])
+        )  # one copy back, where two slices take three
         return F.linear(x.flatten(1), within.flatten(1), bias)[:, :, None, None]
     if height * width <= _FEW_PIXELS and x.shape[1] >= _MANY_CHANNELS // 2 and learns_on_cpu(x) and has_tiles():
         patches = F.unfold(x, side, padding=padding, stride=2).transpose(1, 2)  # [B, h w, I k k]

@@ -7,6 +7,8 @@ derivative of a rectifier is zero; torch goes all the way back through the netwo
 
     Gulrajani et al. 2017, "Improved training of Wasserstein GANs" (arXiv:1704.00028), Algorithm 1, line 7.
 
+Nor is the slope for a picture of few colours left to torch where another form of it is faster (processor.py).
+
 Letters: B batch, I inputs, O outputs, H W picture, g groups, k kernel.
 """
 
@@ -20,6 +22,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from latentry.nn.processor import by_phase, goes_by_phase, laid_out
 
 _twice: ContextVar[bool] = ContextVar("latentry_differentiated_twice", default=False)
 
@@ -41,38 +45,51 @@ def convolve(
     x: Tensor, weight: Tensor, bias: Tensor | None, *, stride: int = 1, padding: int = 0, groups: int = 1
 ) -> Tensor:
     """A convolution [B, I, H, W] to [B, O, H', W'], zeros beyond the edge; the weight is [O, I / g, k, k]."""
-    if not _twice.get():
+    weight = laid_out(weight, x)
+    reads_colours = x.requires_grad and _slope_goes_by_phase(x, weight, stride, padding, groups)
+    if not (_twice.get() or (reads_colours and not torch.is_autocast_enabled(x.device.type))):
         return F.conv2d(x, weight, bias, stride, padding, groups=groups)
-    y: Tensor = _Convolved.apply(x, weight, stride, padding, groups)
-    return y if bias is None else y + bias.view(-1, 1, 1)
+    y: Tensor = _Convolved.apply(x, weight, bias, stride, padding, groups)
+    return y
 
 
 class _Convolved(torch.autograd.Function):
-    """A convolution whose gradient for its input is itself an operation that is derived well."""
+    """A convolution whose gradient for its input is itself an operation that is derived well, and fast for pictures."""
 
     @staticmethod
-    def forward(x: Tensor, weight: Tensor, stride: int, padding: int, groups: int) -> Tensor:
-        return F.conv2d(x, weight, None, stride, padding, groups=groups)
+    def forward(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int, groups: int) -> Tensor:
+        return F.conv2d(x, weight, bias, stride, padding, groups=groups)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, int, int, int], output: Tensor) -> None:
-        x, weight, ctx.stride, ctx.padding, ctx.groups = inputs
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor | None, int, int, int], output: Tensor) -> None:
+        x, weight, bias, ctx.stride, ctx.padding, ctx.groups = inputs
+        ctx.twice = _twice.get()
+        ctx.bias_shape = None if bias is None else list(bias.shape)
         ctx.save_for_backward(x, weight)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None, None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         stride, padding, groups = ctx.stride, ctx.padding, ctx.groups
-        if torch.is_grad_enabled():  # this is the slope, which will be derived again
+        slope, wanted = None, list(ctx.needs_input_grad[:3])
+        if _slope_goes_by_phase(x, weight, stride, padding, groups) and wanted[0]:
+            slope, wanted[0] = by_phase(gradient, weight.transpose(0, 1), None), False
+        elif ctx.twice and torch.is_grad_enabled():  # this will be derived again
             reached = [(n - 1) * stride - 2 * padding + weight.shape[-1] for n in gradient.shape[2:]]
             beyond = [n - m for n, m in zip(x.shape[2:], reached, strict=True)]
             slope = F.conv_transpose2d(gradient, weight, None, stride, padding, beyond, groups)
-            return slope, None, None, None, None
-        wanted = [*ctx.needs_input_grad[:2], False]
-        for_x, for_weight, _ = torch.ops.aten.convolution_backward(
-            gradient, x, weight, None, [stride] * 2, [padding] * 2, [1, 1], False, [0, 0], groups, wanted
+        if (ctx.twice and torch.is_grad_enabled()) or not any(wanted):  # the slope is all that is asked for
+            return slope, None, None, None, None, None
+        for_x, for_weight, for_bias = torch.ops.aten.convolution_backward(
+            gradient, x, weight, ctx.bias_shape, [stride] * 2, [padding] * 2, [1, 1], False, [0, 0], groups, wanted
         )
-        return for_x, for_weight, None, None, None
+        return for_x if slope is None else slope, for_weight, for_bias, None, None, None
+
+
+def _slope_goes_by_phase(x: Tensor, weight: Tensor, stride: int, padding: int, groups: int) -> bool:
+    """Whether the slope for x is a doubling to few colours."""
+    even = x.shape[2] % 2 == x.shape[3] % 2 == 0
+    return groups == 1 and even and goes_by_phase(x, weight, stride=stride, padding=padding)
 
 
 class Rectifier(nn.Module):
