@@ -71,14 +71,15 @@ class _Convolved(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         stride, padding, groups = ctx.stride, ctx.padding, ctx.groups
-        slope, wanted = None, list(ctx.needs_input_grad[:3])
-        if _slope_goes_by_phase(x, weight, stride, padding, groups) and wanted[0]:
+        wanted, slope_alone = list(ctx.needs_input_grad[:3]), ctx.twice and torch.is_grad_enabled()
+        slope: Tensor | None = None
+        if wanted[0] and _slope_goes_by_phase(x, weight, stride, padding, groups):
             slope, wanted[0] = by_phase(gradient, weight.transpose(0, 1), None), False
-        elif ctx.twice and torch.is_grad_enabled():  # this will be derived again
+        elif slope_alone:
             reached = [(n - 1) * stride - 2 * padding + weight.shape[-1] for n in gradient.shape[2:]]
             beyond = [n - m for n, m in zip(x.shape[2:], reached, strict=True)]
             slope = F.conv_transpose2d(gradient, weight, None, stride, padding, beyond, groups)
-        if (ctx.twice and torch.is_grad_enabled()) or not any(wanted):  # the slope is all that is asked for
+        if slope_alone or not any(wanted):
             return slope, None, None, None, None, None
         for_x, for_weight, for_bias = torch.ops.aten.convolution_backward(
             gradient, x, weight, ctx.bias_shape, [stride] * 2, [padding] * 2, [1, 1], False, [0, 0], groups, wanted
