@@ -16,6 +16,19 @@ def normal(*shape: int, seed: int) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
+def same_with_two_derivatives(ours: Tensor, theirs: Tensor, wanted: list[Tensor]) -> list[Tensor]:
+    """Two forms of one function, by first derivatives of all that is wanted and second ones of the first two; ours."""
+    found, firsts = [], []
+    for y in (ours, theirs):
+        first = torch.autograd.grad((y**3).sum(), wanted, create_graph=True)
+        second = torch.autograd.grad(first[0].square().sum(), wanted[:2])
+        found.append([y, *first, *second])
+        firsts.append(list(first))
+    for mine, other in zip(*found, strict=True):
+        torch.testing.assert_close(mine, other)
+    return firsts[0]
+
+
 def by_feature(x: Tensor) -> Tensor:
     """The same [B, F], in the memory order that `FeatureMajor` leaves."""
     return x.t().contiguous().t()
@@ -32,13 +45,7 @@ def test_conv_to_one_is_the_convolution(
     weight = normal(1, 3, kernel, kernel, seed=1).requires_grad_()
     bias = normal(1, seed=2).requires_grad_() if has_bias else None
     wanted = [x, weight] if bias is None else [x, weight, bias]
-    found = []
-    for y in (conv_to_one(x, weight, bias), F.conv2d(x, weight, bias, padding=kernel // 2)):
-        first = torch.autograd.grad((y**3).sum(), wanted, create_graph=True)
-        second = torch.autograd.grad(first[0].square().sum(), wanted[:2])
-        found.append([y, *first, *second])
-    for ours, theirs in zip(*found, strict=True):
-        torch.testing.assert_close(ours, theirs)
+    same_with_two_derivatives(conv_to_one(x, weight, bias), F.conv2d(x, weight, bias, padding=kernel // 2), wanted)
 
 
 @pytest.mark.parametrize("has_bias", [True, False])
@@ -49,15 +56,10 @@ def test_a_feature_major_layer_is_linear_and_only_lies_otherwise(
     layer = FeatureMajor(3, 5, gain=1.0, bias=has_bias).double()
     layer.initialise(torch.Generator().manual_seed(1))
     x = layout(normal(4, 3, seed=0)).requires_grad_()
-    wanted, found = [x, *layer.parameters()], []
-    for y in (layer(x), F.linear(x, layer.weight, layer.bias)):
-        first = torch.autograd.grad((y**3).sum(), wanted, create_graph=True)
-        second = torch.autograd.grad(first[0].square().sum(), wanted[:2])
-        found.append([y, *first, *second])
-    for ours, theirs in zip(*found, strict=True):
-        torch.testing.assert_close(ours, theirs)
-    assert found[0][0].t().is_contiguous()
-    assert found[0][2].is_contiguous(), "the weight's gradient has the weight's order, or an optimiser copies it"
+    y = layer(x)
+    assert y.t().is_contiguous()
+    _, for_weight, *_ = same_with_two_derivatives(y, F.linear(x, layer.weight, layer.bias), [x, *layer.parameters()])
+    assert for_weight.is_contiguous(), "the weight's gradient has the weight's order, or an optimiser copies it"
 
 
 def test_flat_batch_norm_is_batch_norm_in_either_memory_order() -> None:
@@ -91,12 +93,8 @@ def test_dropout_keeps_its_share_and_the_mean_in_either_memory_order(layout: Cal
 def test_flattening_is_flattening_and_its_gradient_lies_as_the_picture_does(layout: torch.memory_format) -> None:
     x = normal(2, 3, 4, 5, seed=0).contiguous(memory_format=layout).requires_grad_()
     weight = normal(60, 2, seed=1)
-    found = []
-    for flat in (flatten(x), x.flatten(1)):
-        first = torch.autograd.grad(((flat @ weight) ** 3).sum(), x, create_graph=True)[0]
-        found.append([flat, first, *torch.autograd.grad(first.square().sum(), x)])
-    for ours, theirs in zip(*found, strict=True):
-        torch.testing.assert_close(ours, theirs)
-    assert found[0][1].is_contiguous(memory_format=layout)
+    torch.testing.assert_close(flatten(x), x.flatten(1))
+    (for_x,) = same_with_two_derivatives(flatten(x) @ weight, x.flatten(1) @ weight, [x])
+    assert for_x.is_contiguous(memory_format=layout)
     flat = normal(2, 3, seed=0)
     assert flatten(flat) is flat

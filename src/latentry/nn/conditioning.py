@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from latentry.nn.layers import LINEAR_GAIN, Dropout, FeatureMajor, Layer, Linear, activation_layer, n_groups
+from latentry.nn.processor import lies_by_feature
 from latentry.settings.network import Activation, Norm
 from latentry.settings.specs import ConditionSpec
 
@@ -85,7 +86,7 @@ class FlatBatchNorm(nn.BatchNorm1d):
 
     def forward(self, x: Tensor) -> Tensor:
         """The same shape."""
-        if x.stride(0) != 1:
+        if not lies_by_feature(x):
             return super().forward(x)
         return super().forward(x.t().unsqueeze(0)).squeeze(0).t()  # as one picture of B pixels, which is kept in order
 

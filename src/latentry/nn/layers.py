@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
-from latentry.nn.processor import conv_to_one, learns_on_cpu, on_cpu
+from latentry.nn.processor import conv_to_one, learns_on_cpu, lies_by_feature, on_cpu
 from latentry.nn.twice import Rectifier, convolve
 from latentry.ranks import happens
 from latentry.settings.network import Activation
@@ -162,7 +162,7 @@ class Dropout(nn.Module):
         """The same shape."""
         if not (self.training and self.share):
             return x
-        if x.dim() == 2 and x.stride(0) == 1:  # as `FeatureMajor` leaves it
+        if lies_by_feature(x):
             kept = happens(1 - self.share, x.t().shape, _rng.get(), x.device, rows=1).t()
         else:
             kept = happens(1 - self.share, x.shape, _rng.get(), x.device)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from torch import nn
+from torch import Tensor, nn
 
 from latentry.nn.conditioning import Stages, norm_and_activation
 from latentry.nn.layers import ACTIVATION_GAIN, LINEAR_GAIN, OUTPUT_GAIN, PIECES, FeatureMajor
@@ -32,7 +32,15 @@ def mlp_decoder_stages(
     """
     units = (inputs, *reversed(network.hidden))
     output = FeatureMajor(units[-1], image.n_values, gain=OUTPUT_GAIN)
-    return Stages(*_hidden(network, units, condition, gain=gain), output, nn.Unflatten(1, image.shape))
+    return Stages(*_hidden(network, units, condition, gain=gain), output, _ToPictures(1, image.shape))
+
+
+class _ToPictures(nn.Unflatten):
+    """[B, C H W] in any memory order to pictures [B, C, H, W] in the default one, as every decoder gives them."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        pictures: Tensor = super().forward(x.contiguous())
+        return pictures
 
 
 def _hidden(

@@ -34,6 +34,11 @@ def has_tiles() -> bool:
     return torch.cpu._is_amx_tile_supported()
 
 
+def lies_by_feature(x: Tensor) -> bool:
+    """Whether [B, F] lies in memory feature after feature, as `FeatureMajor` leaves it."""
+    return x.dim() == 2 and x.stride(0) == 1
+
+
 def laid_out(weight: Tensor, x: Tensor) -> Tensor:
     """A convolution's weight in the memory order of x.
 
