@@ -124,3 +124,27 @@ def test_a_learned_sigma_reaches_the_root_mean_square_error():
         vae.likelihood.negative_log(output, x).mean().backward()
         optimiser.step()
     assert vae.likelihood.log_sigma.exp().item() == pytest.approx(x.square().mean().sqrt().item(), rel=1e-3)
+
+
+def test_pixels_are_drawn_anew_with_their_grey_as_the_chance():
+    shown = []
+
+    class Watched(Fixed):
+        def forward(self, x):
+            shown.append(x)
+            return super().forward(x)
+
+    settings = VAESettings(latent=1, likelihood="bernoulli", binarise=True)
+    vae = VAE(Watched(0.0, 0.0), nn.Linear(1, 1), PIXEL, settings)
+    method = VAEMethod(vae, settings, TrainingSettings(), n_data=1)
+    n, seed = 20_000, rng()
+    grey = torch.tensor([-1.0, -0.4, 0.0, 0.9, 1.0])
+    batch = Batch(grey.repeat_interleave(n)[:, None, None, None])
+    method.step(batch, seed, 0.5)
+    method.score(vae, batch, seed)
+    for x in shown:
+        assert set(x.unique().tolist()) == {-1.0, 1.0}
+        white = (x == 1).view(5, n).float().mean(dim=1)
+        assert white[0] == 0 and white[-1] == 1
+        torch.testing.assert_close(white, (grey + 1) / 2, atol=4 * 0.5 / math.sqrt(n), rtol=0)
+    assert not torch.equal(*shown)

@@ -115,6 +115,7 @@ def test_counts():
         (lambda: Config("vae", VAESettings(beta=math.nan)), "beta .=nan. must be a finite number"),
         (lambda: Config("vae", VAESettings(), training=TrainingSettings(weight_decay=math.inf)), "weight-decay"),
         (lambda: VAESettings(importance_samples=5), "importance-weighted"),
+        (lambda: VAESettings(binarise=True), "likelihood=bernoulli.*not gaussian"),
         (lambda: VAESettings(objective="importance-weighted", beta=2.0), "beta"),
         (lambda: VAESettings(objective="total-correlation", prior="vamp"), "total-correlation"),
         (lambda: VAESettings(prior="vamp", free_bits=0.1), "free-bits"),

@@ -35,6 +35,7 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "total correlation": ("beta-tcvae", {}),
     "total correlation, stratified": ("beta-tcvae", {"tc_estimator": "mss"}),
     "importance weighted": ("iwae", {"dropout": 0.2}),
+    "binarised": ("vae", {"likelihood": "bernoulli", "binarise": True}),
     "vampprior, batch norm, dropout": ("vampprior", {"norm": "batch", "dropout": 0.2, "pseudo_inputs": 6}),
     "conditional vae": ("cvae", {}),
     "vq-vae, revival": (

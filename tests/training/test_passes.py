@@ -26,6 +26,7 @@ EXACT: dict[str, dict[str, Any]] = {
     "autoencoder, noise, masking, dropout": {},
     "vae, batch norm, flips": {"norm": "group"},
     "importance weighted": {},
+    "binarised": {},
     "vampprior, batch norm, dropout": {"norm": "group"},
     "conditional vae": {},
     "vq-vae, revival": {},

@@ -46,8 +46,9 @@ def likelihood_scores(
     if not isinstance(vae, VAE):
         return []
     rng = torch.Generator(model.device).manual_seed(derive_seed(seed, "likelihood"))
-    found = importance_sampled_nll(vae, _batches(model, images[:_N_NLL], told), k=_K, rng=rng, chunk=1000)
-    knows = information(vae, _batches(model, images[:_N_INFORMATION], told), rng=rng)
+    batches = [vae.drawn(batch, rng) for batch in _batches(model, images[:_N_INFORMATION], told)]
+    found = importance_sampled_nll(vae, batches[: _N_NLL // _BATCH], k=_K, rng=rng, chunk=1000)
+    knows = information(vae, batches, rng=rng)
     about = replace(passport, n_real=knows.n, details={"likelihood": vae.likelihood.name})
     weighed = replace(passport, n_real=found.n, details={"likelihood": vae.likelihood.name, "k": found.k})
     said: tuple[str, ...] = (

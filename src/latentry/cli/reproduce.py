@@ -42,7 +42,8 @@ def main(arguments: list[str]) -> int:
     flags = parse_flags(ReproduceFlags, arguments, prog="latentry reproduce", description=description)
     from rich.console import Console
 
-    from latentry.api.reproduce import PUBLISHED, reproduce
+    from latentry.api.published import PUBLISHED
+    from latentry.api.reproduce import reproduce
     from latentry.report.console import ConsoleObserver
 
     if flags.name is None:
@@ -61,9 +62,10 @@ def main(arguments: list[str]) -> int:
     if flags.json:
         sys.stdout.write(json.dumps({**dataclasses.asdict(found), "path": str(found.path)}) + "\n")
     else:
+        error = "" if found.error is None else f" +- {found.error:.2f}"
         verdict = "reproduced" if found.met else "not reproduced"
         lines = [
-            f"{verdict}: {found.value:.2f} +- {found.error:.2f} {published.unit}; published {published.value}, "
+            f"{verdict}: {found.value:.2f}{error} {published.unit}; published {published.value}, "
             f"at most {published.aim} counts",
             *found.told,
             f"protocol: {published.protocol}",
@@ -74,7 +76,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _list(flags: ReproduceFlags) -> int:
-    from latentry.api.reproduce import PUBLISHED
+    from latentry.api.published import PUBLISHED
 
     if flags.json:
         sys.stdout.write(json.dumps({name: dataclasses.asdict(each) for name, each in PUBLISHED.items()}) + "\n")

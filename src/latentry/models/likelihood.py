@@ -19,6 +19,7 @@ from latentry.settings.models import LikelihoodName
 _LEARNED = ("gaussian-learned", "discretised-logistic")
 _ON_LOGITS = ("bernoulli", "continuous-bernoulli")
 _FIRST_SIGMA = 0.5  # where a learned sigma starts, in units of [-1, 1]: nearly the spread of pictures themselves
+_LEAST_SHARE = 1e-3  # of white that a first output has, and of black: beyond it a pixel would be slow to learn
 
 
 class Likelihood(nn.Module):
@@ -62,3 +63,7 @@ class Likelihood(nn.Module):
             # For the continuous Bernoulli this is the parameter, which papers show, not the (greyer) mean.
             return 2 * torch.sigmoid(output) - 1
         return output.clamp(-1, 1)
+
+    def output_for(self, picture: Tensor) -> Tensor:
+        """A decoder output whose `picture` is this one in [-1, 1], of any shape; nearly, where it is black or white."""
+        return torch.logit((picture + 1) / 2, eps=_LEAST_SHARE) if self.name in _ON_LOGITS else picture

@@ -7,6 +7,7 @@
     Burda et al. 2015, "Importance weighted autoencoders" (arXiv:1509.00519): `objective=importance-weighted`.
     Chen et al. 2018, "Isolating sources of disentanglement" (arXiv:1802.04942): `objective=total-correlation`.
     Tomczak and Welling 2017, "VAE with a VampPrior" (arXiv:1705.07120): `prior=vamp`.
+    Salakhutdinov and Murray 2008, "On the quantitative analysis of deep belief networks" (ICML): `binarise`.
     Sohn et al. 2015, "Learning structured output representation" (NeurIPS): encoder and decoder told a condition.
 
 Differs from the papers in: log-variances are clamped to [-14, 8] so that an untrained encoder cannot overflow; the
@@ -37,7 +38,7 @@ from latentry.models.noise import NoiseSize
 from latentry.models.optimise import build_optimiser, descend, share_of
 from latentry.models.sampler import Noise, Samplers, draw_noise
 from latentry.nn import use_rng
-from latentry.ranks import alone, gather_rows, in_parts, normal, own_indices
+from latentry.ranks import alone, gather_rows, in_parts, normal, own_indices, uniform
 from latentry.settings.models import VAESettings
 from latentry.settings.specs import ConditionSpec, ImageSpec, LatentSpec
 from latentry.settings.training import TrainingSettings
@@ -98,9 +99,17 @@ class VAE(nn.Module):
         self.conditions = None if condition is None else Conditions(condition)
         self.encoder, self.decoder = encoder, decoder
         self.likelihood = Likelihood(settings.likelihood, settings.sigma)
+        self.binarise = settings.binarise
         self.vampprior = VampPrior(image, settings.pseudo_inputs) if settings.prior == "vamp" else None
         self.samplers = Samplers(settings.latent)
         self.noise_size = NoiseSize(uniform=0 if self.vampprior is None else 1, normal=settings.latent)
+
+    def drawn(self, batch: Batch, rng: torch.Generator) -> Batch:
+        """What the likelihood is about: where `binarise`, pixels are -1 or 1, with their grey as probability of 1."""
+        if not self.binarise:
+            return batch
+        white = 2 * uniform(batch.x.shape, rng) < batch.x + 1
+        return batch._replace(x=torch.where(white, 1.0, -1.0))
 
     def posterior(self, x: Tensor, condition: Tensor | None = None) -> Posterior:
         """q(z | x) for pictures in [-1, 1], [B, C, H, W]."""
@@ -176,6 +185,7 @@ class VAEMethod:
         """Descend the negative objective; the terms are means over the batch, in nats per image."""
         use_rng(rng)
         beta = self.settings.beta * share_of(self.settings.beta_warmup, progress)
+        batch = self.module.drawn(batch, rng)
 
         def objective(rows: slice) -> tuple[Tensor, dict[str, Tensor]]:
             loss, terms, _ = self._objective(self.module, batch.rows(rows), rng, beta)
@@ -187,7 +197,7 @@ class VAEMethod:
     def score(self, model: nn.Module, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
         """The objective's terms per picture at the full beta, with the posterior's mean for counting active units."""
         assert isinstance(model, VAE)
-        loss, terms, q = self._objective(model, batch, rng, self.settings.beta)
+        loss, terms, q = self._objective(model, model.drawn(batch, rng), rng, self.settings.beta)
         return {"loss": loss, **terms, "mu": q.mu}
 
     def _objective(

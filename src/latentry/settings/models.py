@@ -74,6 +74,8 @@ class VAESettings:
     """distribution of the pixels given the latent; learned: one sigma for all pixels, trained with the rest."""
     sigma: float = 0.1
     """standard deviation (gaussian) or scale (laplace) of the noise on pixels, in units of the range [-1, 1]."""
+    binarise: bool = False
+    """likelihood=bernoulli: learn from black and white pixels, drawn anew each time with their grey as probability."""
     prior: Literal["normal", "vamp"] = "normal"
     """distribution of latents: standard normal, or VampPrior, a mixture of posteriors of learned pseudo-inputs."""
     pseudo_inputs: int = 500
@@ -103,6 +105,8 @@ class VAESettings:
             raise InputError(f"free-bits (={self.free_bits}) must be 0 or more, in nats per dimension")
         if self.importance_samples < 1:
             raise InputError(f"importance-samples (={self.importance_samples}) must be at least 1")
+        if self.binarise and self.likelihood != "bernoulli":
+            raise InputError(f"binarise needs likelihood=bernoulli, whose pixels are 0 or 1, not {self.likelihood}")
         if self.pseudo_inputs < 1:
             raise InputError(f"pseudo-inputs (={self.pseudo_inputs}) must be at least 1")
         if self.objective != "importance-weighted" and self.importance_samples > 1:
