@@ -191,6 +191,9 @@ def test_points_of_the_plane_are_measured_by_their_coordinates(tmp_path):
     found = evaluate(run, n=100, extractor="auto")
     assert found.extractor == "coordinates"
     assert score(found, "Frechet distance (coordinates)").value > 0
+    few = evaluate(run, n=50, extractor="auto")  # enough for a distance, too few for a line through several
+    assert score(few, "Frechet distance (coordinates)").value > 0
+    assert not any("infinity" in each.name for each in few.scores)
 
 
 def test_a_model_folder_is_measured_as_its_run_is(vae, tmp_path):

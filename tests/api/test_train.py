@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import torch
 from torch import nn
 
 import latentry
+from latentry.models.vae import VAEMethod
+from latentry.training.loop import Loop
 
 SMALL: dict[str, Any] = {
     "images": "400",
@@ -140,6 +143,40 @@ def test_a_users_own_data_set_and_networks(pictures, tmp_path):
     array = latentry.train("vae", pictures, out=tmp_path, **SMALL)
     assert latentry.open_images(Pairs(pictures)).images.tobytes() == pictures.tobytes()
     assert array.log[-1]["images"] == run.log[-1]["images"]
+
+
+def test_a_run_stopped_between_ticks_logs_what_one_that_was_not_does(pictures, tmp_path, monkeypatch):
+    settings: dict[str, Any] = {**SMALL, "images": "800", "batch": 16, "ticks": 5}
+    whole = latentry.train("vae", pictures, out=tmp_path / "whole", **settings).log
+    step = Loop._step
+
+    def stopping(loop, progress):
+        step(loop, progress)
+        if loop.at.step == 13:  # a tick is every tenth
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Loop, "_step", stopping)
+    stopped = latentry.train("vae", pictures, out=tmp_path / "stopped", **settings)
+    assert not stopped.finished
+    monkeypatch.undo()
+    again = latentry.resume(stopped.path, pictures).log
+    assert [record["train"] for record in again] == [record["train"] for record in whole]
+    assert [record["held_out"] for record in again] == [record["held_out"] for record in whole]
+
+
+def test_held_out_pictures_are_scored_in_parts_of_one_size(tmp_path, monkeypatch):
+    """Total correlation is weighed by how many pictures are compared."""
+    sizes, score = [], VAEMethod.score
+
+    def watched(method, model, batch, rng):
+        sizes.append(len(batch.x))
+        return score(method, model, batch, rng)
+
+    monkeypatch.setattr(VAEMethod, "score", watched)
+    pictures = np.random.default_rng(0).integers(0, 256, (1000, 1, 8, 8), np.uint8)
+    settings: dict[str, Any] = {"width": 4, "latent": 2, "batch": 32, "images": "20k", "ticks": 9, "holdout": 0.35}
+    latentry.train("beta-tcvae", pictures, out=tmp_path, second_stage_steps=0, mixture_components=1, **settings)
+    assert set(sizes) == {100} and len(sizes) >= 9
 
 
 def test_pictures_given_in_python_are_not_taken_for_the_default(pictures, tmp_path):

@@ -55,3 +55,12 @@ def test_few_latents_give_as_many_directions_as_they_span():
     assert len(principal_directions(np.random.default_rng(4).standard_normal((3, 10))).vectors) == 2
     with pytest.raises(InputError, match="at least 2"):
         principal_directions(np.zeros((1, 3)))
+
+
+def test_activations_give_no_more_directions_than_the_latent_has_numbers():
+    rng = np.random.default_rng(5)
+    z = rng.standard_normal((200, 2))
+    activations = np.tanh(z @ rng.standard_normal((2, 20)))
+    for k in (None, 7):
+        assert activation_directions(z, activations, k).vectors.shape == (2, 2)
+    assert activation_directions(z, activations, 1).vectors.shape == (1, 2)

@@ -231,3 +231,10 @@ def test_state_of_the_probability_is_in_buffers() -> None:
     assert float(one.p) > 0 and not list(one.parameters())
     for name, value in one.state_dict().items():
         assert torch.equal(two.state_dict()[name], value), name
+
+
+def test_probability_counts_pictures_where_they_are_judged_in_packs() -> None:
+    """Ten scores of packs of three are of 30 pictures of 100: p moves by 0.3."""
+    adaptive = AdaptiveProbability(target=0.6, speed_images=100, every=1)
+    adaptive.update(torch.full((10,), 3.0), packing=3)
+    assert float(adaptive.p) == pytest.approx(0.3)

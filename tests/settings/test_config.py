@@ -93,6 +93,17 @@ def test_durations_that_are_none(text):
         parse_seconds(text)
 
 
+def test_a_batch_of_one_is_refused_where_pictures_are_compared():
+    mlp = {"backbone": "mlp", "hidden": (8,), "norm": "batch"}
+    with pytest.raises(InputError, match=r"batch \(=1\) gives batch normalisation"):
+        find_recipe("vae").config.with_settings(**mlp, batch=1)
+    with pytest.raises(InputError, match=r"batch \(=3\) of packing \(=3\) gives batch normalisation"):
+        find_recipe("gan").config.with_settings(batch=3, packing=3)
+    with pytest.raises(InputError, match=r"tc-estimator=mss compares pictures; batch \(=1\)"):
+        find_recipe("beta-tcvae").config.with_settings(tc_estimator="mss", batch=1)
+    find_recipe("vae").config.with_settings(**{**mlp, "norm": "group"}, batch=1)
+
+
 def test_counts():
     assert [parse_count(t) for t in ("60000", "500k", "2M", "1.5k")] == [60_000, 500_000, 2_000_000, 1_500]
     for text in ("", "k", "2 M", "0", "-5"):

@@ -120,6 +120,11 @@ def _check(config: Config, images: ImageSet, own: OwnNetworks, ranks: Ranks) -> 
             f"packing (={_packing(config)}) is how many pictures the critic judges together, and of {images.name} "
             f"{len(held_out)} can be held out; give more pictures, or packing=1"
         )
+    if len(held_out) == 1 and config.one_alone_is_too_few:
+        raise InputError(
+            f"tc-estimator=mss compares pictures, and of {images.name} a single one is held out; give more pictures, a "
+            "larger holdout, or holdout=0"
+        )
     condition = _condition(config, images, rows)
     build_model(config, images.spec, condition, own)
     return {

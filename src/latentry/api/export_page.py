@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -110,14 +111,15 @@ def _record(shown: Shown, manifest: dict[str, Any], *, webgpu: bool) -> dict[str
         "searches": False,
         "maps_data": False,
     }
-    maps = {}
-    for by in ("pca", "tsne"):
+    maps: dict[str, Any] = {}
+    for by in ("pca", "tsne") if math.prod(shown.ready.latent_shape) > 1 else ():  # a single number has no map
         drawn = draw_map(shown, "samples", by)
         places = [[float(x), float(y)] for x, y in drawn.map.places]
         facts = {name: pack_array(value) for name, value in drawn.map.arrays.items()}
         groups = {"groups": drawn.groups.tolist(), "group_names": list(drawn.group_names)}
         maps[by] = {"kind": drawn.map.kind, "places": places, "shown": drawn.map.shown, **groups, **facts}
-    maps["tsne"]["gaussian"] = run["spherical"]
+    if maps:
+        maps["tsne"]["gaussian"] = run["spherical"]
     return {
         "format": _FORMAT,
         "version": known.version,

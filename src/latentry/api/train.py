@@ -84,7 +84,8 @@ def train(
             [B, latent, h, w] (VQ-VAE); the decoder maps [B, latent], or [B, latent, h, w], to [B, C, H, W] without a
             final nonlinearity. They are trained in place. Of a GAN the decoder is the generator. Of a conditional
             model both take the condition [B, K] as a second argument; of a VQ-VAE neither does.
-        critic: of a GAN, a network of your own that maps pictures to a `latentry.models.critic.Judgement`.
+        critic: of a GAN, a network of your own that maps pictures, and their conditions [B, K] or None as a second
+            argument, to a `latentry.models.critic.Judgement`.
         observers: what else watches the run.
         **settings: any setting by its name, e.g. `epochs=20, beta=4.0, latent=32, size="64"`.
 

@@ -20,6 +20,7 @@ from latentry.latent import through
 from latentry.losses import kl_standard_normal_per_dimension
 from latentry.models.trained import TrainedModel
 from latentry.models.vae import VAE
+from latentry.precision import float64
 
 Way = Literal["auto", "spherical", "straight"]
 
@@ -187,7 +188,7 @@ def _held_by_each(model: TrainedModel) -> np.ndarray | None:
             if conditions is not None:
                 told = torch.from_numpy(conditions[start : start + 128]).to(model.device)
             q = network.posterior(x, told)
-            total += kl_standard_normal_per_dimension(q.mu, q.logvar).double().sum(dim=0).cpu()
+            total += float64(kl_standard_normal_per_dimension(q.mu, q.logvar)).sum(dim=0).cpu()
     return (total / len(images)).numpy()
 
 

@@ -51,10 +51,9 @@ class PlaneMap:
     kind = "plane"
 
     def __init__(self, z: np.ndarray) -> None:
+        _refuse_flat(z)
         found = principal_directions(z, 2)
         self._mean, self._axes = z.mean(axis=0, dtype=np.float64), found.vectors
-        if len(self._axes) < 2:
-            raise InputError("a latent of one number has no flat map; its slider shows all of it")
         self.places = (z - self._mean) @ self._axes.T
         self.shown: float | None = float(np.sum(found.share))
 
@@ -91,6 +90,7 @@ class NeighbourMap:
     def __init__(self, z: np.ndarray, *, gaussian: bool) -> None:
         from sklearn.manifold import TSNE
 
+        _refuse_flat(z)
         self._z, self._gaussian = z.astype(np.float64), gaussian
         perplexity = min(30.0, (len(z) - 1) / 3)
         self.places = TSNE(perplexity=perplexity, init="pca", random_state=0).fit_transform(z).astype(np.float64)
@@ -107,6 +107,11 @@ class NeighbourMap:
         if self._gaussian:
             mixed *= (weights @ np.linalg.norm(self._z[rows], axis=1)) / max(np.linalg.norm(mixed), 1e-12)
         return np.asarray(mixed)
+
+
+def _refuse_flat(z: np.ndarray) -> None:
+    if z.shape[1] < 2:
+        raise InputError("a latent of one number has no flat map; its slider shows all of it")
 
 
 def _weights(among: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -43,9 +43,9 @@ def activation_directions(z: np.ndarray, activations: np.ndarray, k: int | None 
     Args:
         z: latents, [N, D].
         activations: of the same pictures in an early layer, [N, F].
-        k: how many; None for as many as there can be.
+        k: how many, D at most; None for as many as there can be.
     """
-    _, share, x = _principal(activations, k)
+    _, share, x = _principal(activations, min(k or z.shape[1], z.shape[1]))
     z = z.astype(np.float64)
     back = np.linalg.lstsq(x, z - z.mean(axis=0), rcond=None)[0]  # [k, D]
     moved = np.linalg.norm(back, axis=1) > 1e-9

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from latentry.losses.divergence import log_mean_exp
+from latentry.precision import float64
 from latentry.ranks import mean_over_ranks
 
 
@@ -54,4 +55,4 @@ def active_units(mu: Tensor, threshold: float = 0.01) -> Tensor:
     Returns:
         One truth value a dimension, bool [D].
     """
-    return mu.double().var(dim=0, correction=0) > threshold
+    return float64(mu).var(dim=0, correction=0) > threshold

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from latentry.errors import InputError
+from latentry.precision import float64
 
 Z_95 = 1.959964  # of a two-sided interval of 95 %
 _BLOCK_BYTES = 64 * 2**20
@@ -76,8 +77,7 @@ def as_features(values: Features, name: str, least: int = 1) -> Tensor:
     tensor = torch.as_tensor(values).detach()
     if tensor.dim() != 2 or len(tensor) < least or tensor.shape[1] == 0:
         raise InputError(f"{name} have the shape {list(tensor.shape)}; give at least {least} vectors, as [N, D]")
-    # Apple's devices know no float64, and float32 is not enough to subtract what is nearly equal.
-    tensor = (tensor.cpu() if tensor.device.type == "mps" else tensor).double()
+    tensor = float64(tensor)  # float32 is not enough to subtract what is nearly equal
     # A sum takes a tenth of the time that looking at every number does.
     if not bool(tensor.sum().isfinite()) and (bad := int((~torch.isfinite(tensor).all(dim=1)).sum())):
         raise InputError(f"{bad} of {len(tensor)} {name} are not finite; look for what made them and leave them out")

@@ -24,6 +24,7 @@ from latentry.errors import InputError
 from latentry.metrics.estimates import Estimate, Features, as_features, estimate, refuse_other_dimension
 from latentry.metrics.gaussian import GaussianStatistics, eigenvalues, gram
 
+LEAST_FOR_LINE = 100  # vectors that a line through distances is drawn from
 _EPS = torch.finfo(torch.float64).eps
 _FELT = 1e-9  # of a sum of roots: the rounding error from which they are computed without a square
 _SIZES = 15  # sample sizes on the line that is extrapolated, as in the paper
@@ -97,11 +98,11 @@ def frechet_infinity(
 
     Args:
         real: statistics of real pictures.
-        fake: features of generated ones, [N, D], at least 100.
+        fake: features of generated ones, [N, D], at least `LEAST_FOR_LINE`.
         rng: of the subsets.
         n_sizes: points on the line, at least 3.
     """
-    y = as_features(fake, "generated features", least=100).to(real.mean.device)
+    y = as_features(fake, "generated features", least=LEAST_FOR_LINE).to(real.mean.device)
     refuse_other_dimension(real.dimension, y.shape[1])
     if n_sizes < 3:
         raise InputError(f"n_sizes (={n_sizes}) must be at least 3 for a line with an error; the paper takes {_SIZES}")

@@ -22,6 +22,7 @@ from latentry.losses import active_units
 from latentry.metrics.estimates import Estimate, estimate, row_blocks
 from latentry.models.contract import Batch
 from latentry.models.vae import VAE, kl_to_prior, log_weights
+from latentry.precision import float64
 
 _CHUNK = 4096  # pictures that the decoder is asked for at once, over importance samples
 _LOG_TWO_PI = math.log(2 * math.pi)
@@ -128,11 +129,12 @@ def information(vae: VAE, batches: Iterable[Batch], *, rng: torch.Generator) -> 
         for batch in batches:
             q = vae.posterior(batch.x, batch.condition)
             drawn = q.sample(rng)
-            rate.append(kl_to_prior(vae, q, drawn)[0].double())
-            distortion.append(vae.likelihood.negative_log(vae.decoder_output(drawn, batch.condition), batch.x).double())
-            mu.append(q.mu.double())
-            logvar.append(q.logvar.double())
-            z.append(drawn.double())
+            rate.append(float64(kl_to_prior(vae, q, drawn)[0]))
+            output = vae.decoder_output(drawn, batch.condition)
+            distortion.append(float64(vae.likelihood.negative_log(output, batch.x)))
+            mu.append(float64(q.mu))
+            logvar.append(float64(q.logvar))
+            z.append(float64(drawn))
     means, drawn = _all(mu), _all(z)
     gained = mutual_information_terms(drawn, means, _all(logvar))
     mean_rate, mean_gain = _mean(_all(rate), least=0.0), _mean(gained)
@@ -155,7 +157,7 @@ def mutual_information_terms(z: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
         z: one latent a picture, drawn from its posterior, [N, D].
         mu, logvar: of the posteriors, [N, D].
     """
-    z, mu, logvar = z.double(), mu.double(), logvar.double()
+    z, mu, logvar = float64(z), float64(mu), float64(logvar)
     precision = torch.exp(-logvar)
     constant = (mu.square() * precision + logvar + _LOG_TWO_PI).sum(dim=1)
     out = z.new_empty(len(z))
@@ -170,10 +172,10 @@ def mutual_information_terms(z: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
 def _weigh(vae: VAE, batch: Batch, k: int, rng: torch.Generator, step: int) -> tuple[Tensor, Tensor, Tensor]:
     """Log of the mean weight, log of the mean squared weight, and the mean log-weight, over k draws; [B] each."""
     q = vae.posterior(batch.x, batch.condition)
-    log_sum = torch.full((len(batch.x),), -math.inf, dtype=torch.float64, device=batch.x.device)
+    log_sum = torch.full_like(float64(batch.x[:, 0, 0, 0]), -math.inf)
     log_square, total = log_sum.clone(), torch.zeros_like(log_sum)
     for start in range(0, k, step):
-        log_w = log_weights(vae, batch, q, min(step, k - start), rng)[0].double()
+        log_w = float64(log_weights(vae, batch, q, min(step, k - start), rng)[0])
         log_sum = torch.logaddexp(log_sum, torch.logsumexp(log_w, dim=0))
         log_square = torch.logaddexp(log_square, torch.logsumexp(2 * log_w, dim=0))
         total += log_w.sum(dim=0)

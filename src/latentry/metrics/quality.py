@@ -13,7 +13,13 @@ import torch
 from latentry.metrics.copies import CopyAudit, CopyShare
 from latentry.metrics.estimates import Estimate, estimate, share_estimate
 from latentry.metrics.extractors.extractor import Extractor
-from latentry.metrics.frechet import few_samples, frechet_distance, frechet_estimate, frechet_infinity
+from latentry.metrics.frechet import (
+    LEAST_FOR_LINE,
+    few_samples,
+    frechet_distance,
+    frechet_estimate,
+    frechet_infinity,
+)
 from latentry.metrics.gaussian import GaussianStatistics
 from latentry.metrics.inception_score import inception_score
 from latentry.metrics.kernel import kernel_distance
@@ -78,7 +84,8 @@ def _frechet_scores(sides: Sides, extractor: Extractor, passport: Passport, rng:
     found = replace(found, said=few_samples(min(len(sides.real), len(sides.fake)), sides.real.shape[1]))
     scores = [Score.of(name, found, passport, higher_is_better=False, floor=floor)]
     n, dimension = sides.fake.shape
-    if dimension <= _MOST_FOR_LINE and n // 10 > dimension:
+    sets = [sides.fake] if sides.floor is None else [sides.fake, sides.floor]
+    if dimension <= _MOST_FOR_LINE and n // 10 > dimension and min(map(len, sets)) >= LEAST_FOR_LINE:
         how = replace(passport, details={"sizes": 15})
         line = frechet_infinity(real, sides.fake, rng=rng)
         beside = None if sides.floor is None else frechet_infinity(real, sides.floor, rng=rng).value

@@ -62,7 +62,7 @@ class Autoencoder(nn.Module):
         """The same as `encode`: the code of a picture is not random."""
         return self.encode(x)
 
-    def prior(self, n: int, *, rng: torch.Generator) -> Tensor:
+    def prior(self, n: int, *, rng: torch.Generator, condition: Tensor | None = None) -> Tensor:
         """Latents [n, D] from the fitted sampler; an autoencoder has no prior of its own."""
         return self.samplers.draw(n, own=None, rng=rng)
 

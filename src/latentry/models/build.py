@@ -53,7 +53,8 @@ class OwnNetworks:
         encoder: pictures in [-1, 1], [B, C, H, W], to [B, D] (autoencoder), [B, 2 D] (VAE: means, log-variances) or
             [B, D, h, w] (VQ-VAE).
         decoder: latents [B, D], or [B, D, h, w], to [B, C, H, W] without a final nonlinearity; of a GAN, the generator.
-        critic: of a GAN, pictures to scores [B].
+        critic: of a GAN, pictures [B / m, m C, H, W], m of them judged together, and their conditions [B, K] or None,
+            to a `Judgement`.
     """
 
     encoder: nn.Module | None = None
@@ -210,16 +211,19 @@ def initialise_model(
 
 
 def _start_at_the_mean(model: Autoencoder | VAE, x: Tensor) -> None:
-    """Let a fully connected decoder's first output be the mean of pictures [N, C, H, W], by its last bias.
+    """Let the decoder's first output be the mean of pictures [N, C, H, W], or their mean colour, by its last bias.
 
     What all pictures share is then not learnt through the latents, whose KL would be driven to zero meanwhile: on MNIST
     whose pixels are drawn anew, after four epochs, a VAE of two layers of 200 units loses 117 nats a picture for 151
-    (tanh), 111 for 123 (silu) and 116 for 118 (relu), the difference in `_FAINT_MLP` included.
+    (tanh), 111 for 123 (silu) and 116 for 118 (relu), the difference in `_FAINT_MLP` included. A convolution's bias has
+    only colours to start from.
     """
     last = [layer for layer in model.decoder.modules() if isinstance(layer, Layer)][-1]
-    start = model.likelihood.output_for(x.mean(dim=0))
-    if last.bias is not None and last.bias.numel() == start.numel():
-        last.bias.copy_(start.flatten())
+    mean = x.mean(dim=0)
+    for start in (mean, mean.mean(dim=(1, 2))):
+        if last.bias is not None and last.bias.numel() == start.numel() * last.copies:
+            last.bias.copy_(model.likelihood.output_for(start).flatten().repeat_interleave(last.copies))
+            return
 
 
 def build_method(

@@ -37,8 +37,8 @@ class LatentModel(Protocol):
     latent: LatentSpec
     condition: ConditionSpec | None
 
-    def prior(self, n: int, *, rng: torch.Generator) -> Tensor:
-        """Latents to decode, [n, *latent.shape]."""
+    def prior(self, n: int, *, rng: torch.Generator, condition: Tensor | None = None) -> Tensor:
+        """Latents to decode, [n, *latent.shape], under conditions [n, K]; None for some that the data have."""
         ...
 
     def decode(self, z: Tensor, condition: Tensor | None = None) -> Tensor:

@@ -13,6 +13,7 @@ from latentry.errors import InputError
 from latentry.models.sampler import GaussianMixture, Samplers
 from latentry.models.second_stage import TwoStage
 from latentry.nn import initialise
+from latentry.precision import float64
 from latentry.settings.models import SamplerSettings
 from latentry.settings.specs import ConditionSpec
 
@@ -49,7 +50,7 @@ def fit_mixture(z: Tensor, components: int, seed: int, condition: Tensor | None 
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture as ExpectationMaximisation
 
-    x = (z if condition is None else torch.cat([condition, z], dim=1)).double()
+    x = float64(z if condition is None else torch.cat([condition, z], dim=1))
     n, size = x.shape
     components = max(1, min(components, n // (size + 1)))
     mean, scale = x.mean(dim=0), x.std(dim=0, correction=0)
@@ -110,7 +111,7 @@ def fit_samplers(
         scorers["prior"] = lambda z, c: own_log_prob(z)
     with torch.no_grad():
         samplers.scores = {
-            name: float(torch.cat([score(*part) for part in held_out.split(500)]).double().mean())
+            name: float(float64(torch.cat([score(*part) for part in held_out.split(500)])).mean())
             for name, score in scorers.items()
         }
     best = max(samplers.scores, key=lambda name: samplers.scores[name])

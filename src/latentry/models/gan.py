@@ -80,9 +80,9 @@ class GAN(nn.Module):
         self.samplers = Samplers(settings.latent)
         self.noise_size = NoiseSize(uniform=0, normal=settings.latent)
 
-    def prior(self, n: int, *, rng: torch.Generator) -> Tensor:
-        """Latents [n, D]."""
-        return self.samplers.draw(n, own=self.own_prior, rng=rng)
+    def prior(self, n: int, *, rng: torch.Generator, condition: Tensor | None = None) -> Tensor:
+        """Latents [n, D], whatever the condition."""
+        return self.samplers.draw(n, own=self.own_prior, rng=rng, condition=condition)
 
     def own_prior(self, n: int, *, rng: torch.Generator, condition: Tensor | None = None) -> Tensor:
         """Latents [n, D], standard normal whatever the condition."""
@@ -190,7 +190,7 @@ class GANMethod:
         if game.constraint == "clip":
             clip_weights(self.critic, game.clip_weights)
         if self.adaptive is not None:
-            self.adaptive.update(terms["score_real"] - (0.5 if game.loss == "least-squares" else 0.0))
+            self.adaptive.update(terms["score_real"] - (0.5 if game.loss == "least-squares" else 0.0), game.packing)
             terms["augment_p"] = self.adaptive.p
         return {"loss_critic": loss.mean(), **{name: term.mean() for name, term in terms.items()}}
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from latentry.errors import InputError, unknown_name
 from latentry.models.noise import NoiseSize
+from latentry.precision import float64
 
 
 class Noise(NamedTuple):
@@ -192,9 +193,10 @@ class GaussianMixture(nn.Module):
 
     def whitening(self) -> Tensor:
         """The inverse of each component's factor of the condition, [M, K, K]: A^-1 (c - mean_c) is white."""
-        factor = self.scale_tril[:, : self.told, : self.told].double()
+        factor = float64(self.scale_tril[:, : self.told, : self.told])
         eye = torch.eye(self.told, dtype=factor.dtype, device=factor.device)
-        return torch.linalg.solve_triangular(factor, eye.expand_as(factor), upper=False).float()
+        inverse = torch.linalg.solve_triangular(factor, eye.expand_as(factor), upper=False)
+        return inverse.float().to(self.scale_tril.device)
 
     def log_prob(self, z: Tensor, rng: torch.Generator, condition: Tensor | None = None) -> Tensor:
         """Log density in nats, [B], of latents [B, D] under conditions [B, K]; exact, so `rng` is not used."""

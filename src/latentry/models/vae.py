@@ -11,7 +11,8 @@
     Sohn et al. 2015, "Learning structured output representation" (NeurIPS): encoder and decoder told a condition.
 
 Differs from the papers in: log-variances are clamped to [-14, 8] so that an untrained encoder cannot overflow; the
-learned sigma is one weight trained by gradient at ten times the learning rate, not solved for in each batch.
+learned sigma is one weight trained by gradient at ten times the learning rate (in a second stage, whose latents have
+nearly its size from the start, at the rate of all), not solved for in each batch.
 
 Letters: B batch, C H W picture, D latent, K pseudo-inputs (or numbers in a condition), k importance samples.
 """
@@ -132,10 +133,14 @@ class VAE(nn.Module):
         """The likelihood's parameters [B, C, H, W] for latents [B, D]."""
         return tell(self.decoder, z, condition).float().view(z.shape[0], *self.image.shape)
 
-    def prior(self, n: int, *, rng: torch.Generator) -> Tensor:
-        """Latents [n, D] from the sampler that the run chose; before one is fitted, from the model's own prior."""
-        told = None if self.conditions is None else self.conditions.draw(n, rng=rng)
-        return self.samplers.draw(n, own=self.own_prior, rng=rng, condition=told)
+    def prior(self, n: int, *, rng: torch.Generator, condition: Tensor | None = None) -> Tensor:
+        """Latents [n, D] from the sampler that the run chose; before one is fitted, from the model's own prior.
+
+        Under conditions [n, K], which are the ones to decode under, or under some that the data have.
+        """
+        if condition is None and self.conditions is not None:
+            condition = self.conditions.draw(n, rng=rng)
+        return self.samplers.draw(n, own=self.own_prior, rng=rng, condition=condition)
 
     def own_prior(self, n: int, *, rng: torch.Generator, condition: Tensor | None = None) -> Tensor:
         """Latents [n, D] from p(z), which is the same for every condition."""

@@ -90,10 +90,11 @@ class VQVAE(nn.Module):
         """The likelihood's parameters [B, C, H, W] for vectors [B, D, h, w]."""
         return self.decoder(z).float().view(z.shape[0], *self.image.shape)
 
-    def prior(self, n: int, *, rng: torch.Generator) -> Tensor:
-        """Codes [n, D, h, w] from the prior; a conditional one is told what its data have."""
-        told = None if self.conditions is None else self.conditions.draw(n, rng=rng)
-        return self.own_prior(n, rng=rng, condition=told)
+    def prior(self, n: int, *, rng: torch.Generator, condition: Tensor | None = None) -> Tensor:
+        """Codes [n, D, h, w] from the prior, under conditions [n, M] or under some that the data have."""
+        if condition is None and self.conditions is not None:
+            condition = self.conditions.draw(n, rng=rng)
+        return self.own_prior(n, rng=rng, condition=condition)
 
     def own_prior(self, n: int, *, rng: torch.Generator, condition: Tensor | None = None) -> Tensor:
         """Codes [n, D, h, w] from the prior under conditions [n, M]."""

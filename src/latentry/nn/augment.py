@@ -171,10 +171,10 @@ class AdaptiveProbability(nn.Module):
         self.register_buffer("calls", torch.zeros((), dtype=torch.int64))  # since p last changed
 
     @torch.no_grad()
-    def update(self, score_real: Tensor) -> None:
-        """Take the critic's scores of real pictures, one a picture, [B], and change p where it is time."""
-        self.sign_sum += sum_over_ranks(score_real.sign().sum())
-        self.n += score_real.numel() * ranks_here().world
+    def update(self, score_real: Tensor, packing: int = 1) -> None:
+        """Take the critic's scores of packs of `packing` real pictures, one a pack, and change p where it is time."""
+        self.sign_sum += packing * sum_over_ranks(score_real.sign().sum())
+        self.n += packing * score_real.numel() * ranks_here().world
         self.calls += 1
         due = self.calls == self.every  # decided on the device: asking for it would wait for the step
         step = (self.sign_sum / self.n - self.target).sign() * (self.n / self.speed_images)

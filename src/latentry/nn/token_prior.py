@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from latentry.nn.layers import LINEAR_GAIN, Dropout, Layer, Linear
+from latentry.precision import float64
 from latentry.settings.specs import ConditionSpec
 
 Past = tuple[Tensor, Tensor]  # keys and values of one block, [B, heads, T, W / heads] each
@@ -198,6 +199,7 @@ def _draw(logits: Tensor, noise: Tensor, temperature: float) -> Tensor:
     """One index a row, [B], by the inverse of the cumulative distribution of logits [B, K] at uniform numbers [B]."""
     if temperature == 0:
         return logits.argmax(dim=1)
-    cumulative = torch.softmax(logits.double() / temperature, dim=1).cumsum(dim=1)
-    reached = noise.double()[:, None] * cumulative[:, -1:]
-    return torch.searchsorted(cumulative, reached, right=True)[:, 0].clamp(max=logits.shape[1] - 1)
+    cumulative = torch.softmax(float64(logits) / temperature, dim=1).cumsum(dim=1)
+    reached = float64(noise)[:, None] * cumulative[:, -1:]
+    drawn = torch.searchsorted(cumulative, reached, right=True)[:, 0].clamp(max=logits.shape[1] - 1)
+    return drawn.to(logits.device)

@@ -64,6 +64,7 @@ class Config:
             _check_finite(getattr(self, group))
         if isinstance(self.model, GANSettings):
             check_game(self.model, self.critic, self.augment, self.training.batch, self.condition.condition)
+        self._check_rows()
         if isinstance(self.model, AutoencoderSettings) and self.sampler.sampler == "prior":
             raise InputError("an autoencoder has no prior for sampler=prior; use mixture, two-stage or auto")
         if self.condition.condition == "none":
@@ -80,6 +81,26 @@ class Config:
             )
         if isinstance(self.model, VAESettings) and self.model.prior == "vamp":
             raise InputError("prior=vamp encodes pseudo-inputs, which have no condition; use prior=normal")
+
+    def _check_rows(self) -> None:
+        """Refuse a batch of one picture, or pack, where a step compares pictures."""
+        batch, norms, packing = self.training.batch, [self.network.norm], 1
+        if isinstance(self.model, GANSettings):
+            norms, packing = [*norms, self.critic.critic_norm], self.model.packing
+        if batch // packing < 2 and self.network.backbone == "mlp" and "batch" in norms:
+            packs = f" of packing (={packing})" if packing > 1 else ""
+            raise InputError(
+                f"batch (={batch}){packs} gives batch normalisation of fully connected layers no other picture to "
+                "compare with; use a larger batch, or norm=group"
+            )
+        if self.one_alone_is_too_few and batch < 2:
+            raise InputError(f"tc-estimator=mss compares pictures; batch (={batch}) must be at least 2")
+
+    @property
+    def one_alone_is_too_few(self) -> bool:
+        """Whether the objective is undefined for a single picture."""
+        model = self.model
+        return isinstance(model, VAESettings) and model.objective == "total-correlation" and model.tc_estimator == "mss"
 
     @property
     def groups(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from latentry.files import read_json
 from latentry.losses import active_units
 from latentry.models.contract import Method
 from latentry.nn.batch_norm import share_batch_statistics
+from latentry.precision import float64
 from latentry.ranks import Ranks, together
 from latentry.settings.config import Config
 from latentry.settings.training import parse_count
@@ -47,6 +48,7 @@ N_POINTS_SHOWN = 2500  # points of a toy world in its scatter plots
 _N_SCORED = 100, 2000  # held-out pictures scored at a tick, at least and at most
 _SCORED_SHARE = 8  # of the images trained on between ticks, one in so many is scored: a few percent of the time
 _SCORE_BATCH = 100
+_SUMS = "sums."  # before the names of terms in a checkpoint
 _FINITE_EVERY = 50  # steps between looks at whether the loss is finite
 _SAFETY_SECONDS = 600.0  # a checkpoint is written at least this often
 _REFRESH_SECONDS = 0.25
@@ -99,6 +101,9 @@ class Loop:
         restore_module("model", self.method.module, tensors)
         restore_module("ema", self.ema.module, tensors)
         restore_optimisers(self.method.optimisers, tensors)
+        self._sums.restore(
+            {name.removeprefix(_SUMS): x.to(self.train.device) for name, x in tensors.items() if name.startswith(_SUMS)}
+        )
         self.at = Position(**{name: state[name] for name in ("step", "images", "seconds")})
         self.at.tick = self._ticks_over()  # counted anew: another budget has other ticks
         if self.ranks.first:
@@ -139,10 +144,12 @@ class Loop:
 
     def save(self, score: float | None) -> None:
         """Write a checkpoint; one with a score (smaller is better) may become the best one."""
+        sums = self._sums.state()  # which asks all ranks, but right behind a tick, when there are none
         if not self.ranks.first:
             return
         self._follow_without_average()
         tensors = {
+            **{f"{_SUMS}{name}": value for name, value in sums.items()},
             **module_tensors("model", self.method.module),
             **module_tensors("ema", self.ema.module),
             **optimiser_tensors(self.method.optimisers),
@@ -224,6 +231,7 @@ class Loop:
         n = min(len(self.held_out), int(np.clip(between_ticks // _SCORED_SHARE, *_N_SCORED)))
         if n == 0:
             return {}
+        n -= n % _SCORE_BATCH if n > _SCORE_BATCH else 0  # parts of one size: total correlation depends on it
         rng = rng_for(self.training.seed, "held-out", device=self.held_out.device)  # the same noise at every tick
         parts: dict[str, list[Tensor]] = {}
         for rows in np.array_split(np.arange(n), -(-n // _SCORE_BATCH)):
@@ -291,5 +299,5 @@ def _means(scored: dict[str, Tensor]) -> dict[str, Any] | None:
     """The means of terms over held-out pictures, and how many latents follow them; None where none are held out."""
     if not scored:
         return None
-    means = {name: value.double().mean(dim=0).tolist() for name, value in scored.items() if name != "mu"}
+    means = {name: float64(value).mean(dim=0).tolist() for name, value in scored.items() if name != "mu"}
     return means if "mu" not in scored else {**means, "active_units": int(active_units(scored["mu"]).sum())}

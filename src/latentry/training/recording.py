@@ -50,7 +50,8 @@ class StaticStep:
         self._rng = torch.Generator(self.device)  # tells a step which device it is on; what it draws is handed in
         self.batch = Batch(batch.x.clone(), None if batch.condition is None else batch.condition.clone())
         # Of 64 bits, like the Python numbers that it stands for: what is computed of it is rounded once, and late.
-        self.progress = torch.full((), 0.5, dtype=torch.float64, device=self.device)
+        exact = torch.float32 if self.device.type == "mps" else torch.float64
+        self.progress = torch.full((), 0.5, dtype=exact, device=self.device)
         with _Listen() as heard, in_precision(precision, self.device):
             method.step(self.batch, self._rng, self.progress)
         self._draws = heard.draws

@@ -6,7 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from latentry.errors import InputError
+from latentry.precision import float64
 from latentry.ranks import Ranks, mean_over_ranks, together
+
+_COUNT = "steps"  # beside the names of terms, none of which is called so
 
 
 class TermSums:
@@ -35,6 +38,19 @@ class TermSums:
         self._sums, self._n = {}, 0
         return means
 
+    def state(self) -> dict[str, Tensor]:
+        """What a checkpoint keeps of them: the sums, or their means over ranks, and how many steps they are of."""
+        if not self._n:
+            return {}
+        with together(self._ranks):
+            sums = {name: mean_over_ranks(value) for name, value in self._sums.items()}
+        return {**sums, _COUNT: torch.tensor(self._n)}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Put back what `state` gave, on the device where the terms will be."""
+        self._n = int(state.pop(_COUNT, torch.tensor(0)))
+        self._sums = state
+
     def not_finite(self) -> list[str]:
         """The names of terms whose sum is not finite."""
         return [name for name, value in self._shared().items() if not bool(torch.isfinite(value).all())]
@@ -42,7 +58,7 @@ class TermSums:
     def _shared(self) -> dict[str, Tensor]:
         """The means of the sums over ranks."""
         with together(self._ranks):
-            return {name: mean_over_ranks(value.double()) for name, value in self._sums.items()}
+            return {name: mean_over_ranks(float64(value)) for name, value in self._sums.items()}
 
 
 def non_finite_error(terms: list[str], module: nn.Module, images: int, lr: float, last: str) -> InputError:

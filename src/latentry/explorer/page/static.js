@@ -68,6 +68,7 @@ export class PageBackend {
   }
 
   async map(run, of, by) {
+    if (!this.#page.maps[by]) throw new Error("a latent of one number has no flat map; its slider shows all of it");
     const { places, groups, group_names, shown } = this.#page.maps[by];
     return { places, groups, group_names, shown };
   }

@@ -12,6 +12,7 @@ from torch.func import functional_call
 from latentry.models.contract import Batch
 from latentry.models.gan import pack
 from latentry.nn import use_rng
+from latentry.precision import float64
 
 _BLOWN_UP = 100.0  # times the range of pictures: what is bounded then is bounded by a last nonlinearity
 
@@ -50,5 +51,5 @@ def bounds(critic: nn.Module, batch: Batch, packing: int) -> list[float]:
 
 def share_above(a: Tensor, b: Tensor) -> float:
     """The probability that a score of the first set is above one of the second; one half where nothing tells them."""
-    pairs = a.double()[:, None] - b.double()
+    pairs = float64(a)[:, None] - float64(b)
     return float(((pairs > 0).double() + 0.5 * (pairs == 0).double()).mean())

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from latentry.precision import float64
 from latentry.settings.specs import ImageSpec
 
 _SIDE = 16  # pixels of a thumbnail, at most
@@ -90,5 +91,5 @@ def copied(asked: Tensor, trained: Tensor) -> tuple[float, float]:
 
 def explained(x: Tensor, x_hat: Tensor) -> float:
     """The share of the squared distance of pictures [N, C, H, W] from their mean that reconstructions explain."""
-    rest = (x - x_hat).double().square().sum()
-    return float(1 - rest / (x - x.mean(dim=0)).double().square().sum().clamp(min=1e-12))
+    rest = float64(x - x_hat).square().sum()
+    return float(1 - rest / float64(x - x.mean(dim=0)).square().sum().clamp(min=1e-12))
