@@ -9,6 +9,7 @@ import zlib
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import latentry
@@ -178,6 +179,28 @@ def test_sampling_with_what_the_model_has_not(refuse, trained):
     assert "from 1 to 100,000" in refuse("sample", trained, "-n", "0", "-o", "x.png")
     assert "truncation" in refuse("sample", trained, "--truncation", "inf", "-o", "x.png")
     assert ".png" in refuse("sample", trained, "-o", "x.gif")
+    assert "columns (=-2)" in refuse("sample", trained, "--columns", "-2", "-o", "x.png")
+
+
+def test_counts_seeds_and_speeds_out_of_range(refuse, trained):
+    assert "n (=0)" in refuse("reconstruct", trained, "-n", "0", "-o", "x.png")
+    assert "n (=-5)" in refuse("encode", trained, "-n", "-5", "-o", "x.npy")
+    for flag, value in (
+        ("-n", "0"),
+        ("--graded", "-5"),
+        ("--probe-shown", "0"),
+        ("--seed", "-1"),
+        ("--seed", "9" * 20),
+    ):
+        assert value in refuse("attributes", trained, flag, value)
+    assert "1844674407369" in refuse("evaluate", trained, "--seed", "2000000000000")
+    assert "fps" in refuse("morph", trained, "--seeds", "1,5", "--fps", "1e-9", "-o", "x.gif")
+    assert "frames" in refuse("morph", trained, "--seeds", "1,5", "--frames", "100000000", "-o", "x.gif")
+    assert ".html" in refuse("compare", trained, trained, "-o", "x.png")
+
+
+def test_a_run_goes_on_as_what_it_is(refuse, trained):
+    assert "--resume goes on with vae, not with recipe dcgan" in refuse("train", "dcgan", "--resume", trained)
 
 
 def test_zip_with_parent_names(refuse, tmp_path):
@@ -200,6 +223,8 @@ def test_decompression_bomb(refuse, tmp_path):
 
 def test_device_and_precision_that_are_not_there(refuse, folder):
     assert "device" in refuse("train", "vae", "--data", folder, "--device", "abacus")
+    if not torch.cuda.is_available():
+        assert "there are auto, cpu" in refuse("train", "vae", "--data", folder, "--device", "cuda")
 
 
 def test_nothing_to_look_at(refuse):

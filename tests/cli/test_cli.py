@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from latentry.cli import VERBS, run
+import latentry
+from latentry.cli import VERBS, main, run
 
 
 @pytest.mark.parametrize("arguments", [["--help"], *([verb, "--help"] for verb in VERBS), ["train", "vae", "--help"]])
@@ -129,3 +130,37 @@ def test_runs_lists_a_gan_beside_a_vae(home, capsys):
     assert rows["gan"]["images"] == 200 and rows["gan"]["held_out_loss"] is None  # a game of two has no one loss
     assert rows["vae"]["held_out_loss"] is not None
     assert run(["runs", str(home / "runs")]) == 0
+
+
+def test_a_reader_that_leaves_does_not_end_a_training(tmp_path):
+    command = [sys.executable, "-m", "latentry", "train", "vae", "--data", "digits", "--images", "3k", "--out", "runs"]
+    train = subprocess.Popen([*command, "--ticks", "20", "--width", "4"], cwd=tmp_path, stdout=subprocess.PIPE)
+    assert train.stdout is not None
+    train.stdout.readline()
+    train.stdout.close()
+    assert train.wait() == 0
+    [made] = (tmp_path / "runs").iterdir()
+    assert (made / "report.html").is_file()
+
+
+def test_a_finished_run_that_is_resumed_keeps_what_was_learnt_of_it(tmp_path, capsys):
+    made = latentry.train("vae", "digits", images="400", width=4, latent=3, ticks=2, out=tmp_path).path
+    assert run(["directions", str(made), "-o", str(tmp_path / "sheet.png")]) == 0
+    kept = (made / "model" / "vectors").stat().st_mtime_ns
+    assert run(["train", "--resume", str(made)]) == 0
+    assert (made / "model" / "vectors").stat().st_mtime_ns == kept
+    assert run(["train", "--resume", str(made), "--images", "800"]) == 0
+    assert not (made / "model" / "vectors").exists()
+    assert "belonged to the weights before" in capsys.readouterr().out
+
+
+def test_ctrl_c_outside_of_training_is_one_line(monkeypatch, capsys):
+    def interrupted(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("latentry.cli.run", interrupted)
+    monkeypatch.setattr(sys, "argv", ["latentry"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 130
+    assert capsys.readouterr().err == "latentry: stopped\n"

@@ -30,7 +30,7 @@ from latentry.api.labelled import (
 )
 from latentry.api.opening import load, open_set_for_model
 from latentry.data import ImageSet
-from latentry.errors import unknown_name
+from latentry.errors import InputError, unknown_name
 from latentry.latent import (
     EditGrade,
     LatentVector,
@@ -148,6 +148,11 @@ def learn_attributes(
     """
     if method not in METHODS:
         raise unknown_name("method", method, METHODS)
+    for name, count in (("n", n), ("graded", n_graded), ("probe-shown", n_shown)):
+        if count < 1:
+            raise InputError(f"{name} (={count}) must be at least 1")
+    if not 0 <= seed < 2**63:
+        raise InputError(f"seed (={seed}) must be from 0 to 2^63 - 1")
     model = model if isinstance(model, TrainedModel) else load(model)
     model.keep_vectors(model.vectors)  # refuses now, not after minutes, where they cannot be written
     images = data if isinstance(data, ImageSet) else open_set_for_model(model, data)

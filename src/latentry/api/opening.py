@@ -111,6 +111,8 @@ def open_for_model(model: TrainedModel, data: str | None, n: int | None) -> tupl
     Raises:
         InputError: they cannot be opened, they lack labels that the model is told, or its own data are not known here.
     """
+    if n is not None and n < 1:
+        raise InputError(f"n (={n}) must be at least 1")
     images = open_set_for_model(model, data)
     rows = np.arange(len(images))[:n]
     if data is None:

@@ -20,7 +20,7 @@ from latentry.models.folder import condition_from_json
 from latentry.models.trained import TrainedModel
 from latentry.ranks import Ranks
 from latentry.report.grid import save_png, tile
-from latentry.report.page import write_page
+from latentry.report.page import PAGE, write_page
 from latentry.settings.config import Config
 from latentry.settings.recipes import find_recipe
 from latentry.training.checkpoint import list_checkpoints
@@ -168,13 +168,15 @@ def _resume(
 
 def _run_loop(loop: Loop, images: ImageSet, own: OwnNetworks) -> TrainingResult:
     """Train to the end of the budget or to a signal."""
-    resumed_at = loop.at.images if loop.at.step else None
+    begun_at = loop.at.step
+    resumed_at = loop.at.images if begun_at else None
     for observer in loop.observers:
         observer.started(loop.run, loop.config, resumed_at)
     try:
         with stop_on_signal() as stop, freed_memory_kept():
             finished = loop(stop)
-            if finished:
+            # A finished run keeps its model folder, with vectors and an inversion that may have taken hours.
+            if finished and not (loop.at.step == begun_at and (loop.run.path / PAGE).is_file()):
                 on_first(loop.ranks, lambda: _finish(loop, images, own))
     finally:
         for observer in loop.observers:

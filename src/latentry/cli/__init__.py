@@ -45,6 +45,9 @@ def main() -> None:
             # Of the processes that torchrun has started, one speaks; all are refused alike.
             print(f"latentry: {error}", file=sys.stderr)  # noqa: T201
         status = 2
+    except KeyboardInterrupt:  # outside the training loop, which saves first
+        print("latentry: stopped", file=sys.stderr)  # noqa: T201
+        status = 130
     except BrokenPipeError:  # the reader, `head` say, has left
         status = 0
         sys.stderr.close()

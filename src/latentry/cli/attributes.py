@@ -48,10 +48,9 @@ def main(arguments: list[str]) -> int:
     """Learn, grade, keep and show."""
     description = "Learn a vector for every label, grade its edits on held-out pictures, and keep it with the model."
     flags = parse_flags(AttributesFlags, arguments, prog="latentry attributes", description=description)
-    from rich.console import Console
-
     from latentry.api.attributes import learn_attributes
     from latentry.api.opening import load
+    from latentry.cli.console import Console
     from latentry.report.attributes import attribute_table, write_attributes
 
     model = load(flags.run, device=flags.device)

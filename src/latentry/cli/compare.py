@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from latentry.cli.flags import parse_flags, parse_names
+from latentry.cli.flags import check_output, parse_flags, parse_names
 from latentry.settings.recipes import find_recipe
 
 if TYPE_CHECKING:
@@ -52,13 +52,14 @@ def main(arguments: list[str]) -> int:
     """Train where asked, measure, rank, show; 130 or 143 when a signal stopped it: the same command goes on."""
     description = "Compare runs, or recipes trained on the same pictures for the same time, on one page."
     flags = parse_flags(CompareFlags, arguments, prog="latentry compare", description=description)
+    if flags.output is not None:
+        check_output(flags.output, ".html")
     recipes = parse_names(flags.recipes) or []
     for recipe in recipes:
         find_recipe(recipe)
-    from rich.console import Console
-
     from latentry.api.compare import compare
     from latentry.api.contest import Stopped
+    from latentry.cli.console import Console
     from latentry.report.console import ConsoleObserver
 
     console = Console(stderr=True, quiet=flags.json)
@@ -89,7 +90,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _show(found: Comparison) -> None:
-    from rich.console import Console
+    from latentry.cli.console import Console
 
     console = Console()
     for part in found.groups:

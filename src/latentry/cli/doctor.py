@@ -71,9 +71,10 @@ def main(arguments: list[str]) -> int:
 
 
 def _print_environment(record: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
+
+    from latentry.cli.console import Console
 
     table = Table(show_header=False)
     for name, value in record.items():

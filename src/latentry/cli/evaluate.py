@@ -47,10 +47,10 @@ def main(arguments: list[str]) -> int:
     """Measure, keep and show."""
     description = "Measure a run or pictures: every number with its interval, its floor and what it was measured with."
     flags = parse_flags(EvaluateFlags, arguments, prog="latentry evaluate", description=description)
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
     from latentry.api.evaluate import evaluate
+    from latentry.cli.console import Console
     from latentry.report.evaluation import evaluation_lines, evaluation_table
 
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,.0f}/{task.total:,.0f}"))

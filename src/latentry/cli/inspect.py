@@ -40,8 +40,7 @@ def main(arguments: list[str]) -> int:
     if flags.json:
         sys.stdout.write(json.dumps(report.to_json(), indent=2) + "\n")
         return 0
-    from rich.console import Console
-
+    from latentry.cli.console import Console
     from latentry.report.data_report import render_report
 
     Console().print(render_report(report))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from latentry.cli.flags import PICTURES, check_output, parse_flags, parse_seeds, parse_values
+from latentry.cli.flags import PICTURES, check_count, check_output, parse_flags, parse_seeds, parse_values
 from latentry.cli.pictures import open_pictures, told_of
 from latentry.errors import InputError
 
@@ -69,6 +69,10 @@ def main(arguments: list[str]) -> int:
     from latentry.report.grid import save_pictures
 
     model, notes = load(flags.run, device=flags.device), list[str]()
+    if model.image.points and flags.output.suffix.lower() not in PICTURES:
+        raise InputError(
+            f"this model draws points of the plane, which {flags.output.suffix} cannot show; end -o in .png"
+        )
     z, told = _keyframes(model, flags, notes)
     pictures = morph(
         model,
@@ -105,6 +109,7 @@ def _check(flags: MorphFlags) -> None:
     check_output(flags.output, *PICTURES, *ANIMATIONS)
     if flags.frames < 2:
         raise InputError(f"frames (={flags.frames}) must be at least 2")
+    check_count("frames", flags.frames)
     if flags.columns is not None and flags.columns < 1:
         raise InputError(f"columns (={flags.columns}) must be at least 1")
 

@@ -41,9 +41,8 @@ def main(arguments: list[str]) -> int:
     description = "Try a recipe for seconds at a few sizes and batches, and propose what fits into a time."
     flags = parse_flags(PlanFlags, arguments, prog="latentry plan", description=description)
     find_recipe(flags.recipe)
-    from rich.console import Console
-
     from latentry.api.plan import plan
+    from latentry.cli.console import Console
 
     others: dict[str, Any] = {} if flags.batch is None else {"batch": flags.batch}
     with Console(stderr=True).status("starting") as status:
@@ -65,9 +64,10 @@ def main(arguments: list[str]) -> int:
 
 def _show(found: Plan, budget: str) -> None:
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
+
+    from latentry.cli.console import Console
 
     title = f"{found.recipe} on {escape(found.data)} in {budget}"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))

@@ -28,8 +28,9 @@ def main(arguments: list[str]) -> int:
         }
         sys.stdout.write(json.dumps(rows, indent=2) + "\n")
         return 0
-    from rich.console import Console
     from rich.table import Table
+
+    from latentry.cli.console import Console
 
     table = Table("recipe", "what it is, its source, what it reached", show_lines=True)
     for name, row in RECIPES.items():

@@ -40,10 +40,9 @@ def main(arguments: list[str]) -> int:
     """List, or train and measure; 1 where the result is not reached."""
     description = "Train as a publication did, measure as it did, and compare."
     flags = parse_flags(ReproduceFlags, arguments, prog="latentry reproduce", description=description)
-    from rich.console import Console
-
     from latentry.api.published import PUBLISHED
     from latentry.api.reproduce import reproduce
+    from latentry.cli.console import Console
     from latentry.report.console import ConsoleObserver
 
     if flags.name is None:

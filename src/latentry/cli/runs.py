@@ -54,8 +54,9 @@ def main(arguments: list[str]) -> int:
         sys.stdout.write(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
         return 0
     from rich import box
-    from rich.console import Console
     from rich.table import Column, Table
+
+    from latentry.cli.console import Console
 
     numbers = [Column(name, justify="right") for name in ("images", "seconds", "held-out loss")]
     table = Table(Column(f"run in {flags.out}", overflow="fold"), *numbers, "state", box=box.SIMPLE)

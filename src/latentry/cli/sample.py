@@ -52,6 +52,8 @@ def main(arguments: list[str]) -> int:
     if flags.seeds is None:
         check_count("n", flags.n)
     seeds = parse_seeds(flags.seeds) if flags.seeds is not None else list(range(flags.n))
+    if flags.columns is not None and flags.columns < 1:
+        raise InputError(f"columns (={flags.columns}) must be at least 1")
     if not 0 <= flags.truncation < math.inf:
         raise InputError(f"truncation (={flags.truncation}) must be 0 or more; 1 draws as fitted")
     from latentry.api.loading import load

@@ -76,7 +76,13 @@ def _starting_config(recipe: str | None, rest: list[str]) -> Config:
     if resumed is not None:
         from latentry.training.run import open_run
 
-        return open_run(Path(resumed)).read_config()
+        config = open_run(Path(resumed)).read_config()
+        if given is not None or recipe not in (None, config.recipe):
+            other = f"--config {given}" if given is not None else f"recipe {recipe}"
+            raise InputError(
+                f"--resume goes on with {config.recipe}, not with {other}; leave that out, or the --resume"
+            )
+        return config
     if given is not None:
         config = config_from_json(read_json(Path(given)))
         return config if recipe is None else dataclasses.replace(config, recipe=recipe)
@@ -104,10 +110,9 @@ def _describe(recipe: str | None) -> str:
 
 
 def _train(config: Config, flags: RunFlags) -> int:
-    from rich.console import Console
-
     from latentry.api.opening import open_config_images
     from latentry.api.train import resume, train
+    from latentry.cli.console import Console
     from latentry.report.console import ConsoleObserver, data_summary
     from latentry.training.ranks import everywhere, joined
     from latentry.training.run import open_run
@@ -116,10 +121,13 @@ def _train(config: Config, flags: RunFlags) -> int:
         console = Console(stderr=flags.json, quiet=flags.json or not ranks.first)
         observers = [ConsoleObserver(console)]
         if flags.resume is not None:
-            ticks = len(open_run(flags.resume).read_log())
+            ticks, learnt = len(open_run(flags.resume).read_log()), _learnt_later(flags.resume)
             result = resume(flags.resume, observers=observers, config=config)
             if result.finished and len(result.log) == ticks:
                 console.print("nothing was left to train; --images, --epochs or --budget makes the run longer")
+            elif result.finished and learnt:
+                note = f"note: {' and '.join(learnt)} belonged to the weights before, and are gone"
+                console.print(note, highlight=False, markup=False, soft_wrap=True)
         else:
             images = everywhere(ranks, lambda: open_config_images(config))
             console.print(*data_summary(images), sep="\n", highlight=False, soft_wrap=True)
@@ -129,6 +137,12 @@ def _train(config: Config, flags: RunFlags) -> int:
     elif ranks.first:
         console.print(*_farewell(result), sep="\n", highlight=False, soft_wrap=True)
     return 0 if result.finished else 128 + (result.signal or 0)
+
+
+def _learnt_later(run: Path) -> list[str]:
+    """What other verbs have put into the model's folder."""
+    there = {"vectors": "attributes, directions", "inversion": "invert --fit"}
+    return [f"the {name} of `latentry {verb}`" for name, verb in there.items() if any((run / "model").glob(f"{name}*"))]
 
 
 def _example_of_condition(condition: ConditionSpec | None) -> str:

@@ -11,6 +11,7 @@ from typing import Annotated
 import tyro
 
 from latentry.cli.flags import PICTURES, check_output, parse_flags, parse_names
+from latentry.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ def main(arguments: list[str]) -> int:
     from latentry.report.sheet import labelled_sheet
 
     model = load(flags.run, device=flags.device)
+    if model.image.points:
+        raise InputError("this model draws points of the plane; traverse shows pictures; try latentry sample")
     vectors = None if flags.vectors is None else [] if flags.vectors == "all" else parse_names(flags.vectors)
     found = traverse(model, flags.dims, vectors=vectors, seed=flags.seed, reach=flags.reach, stops=flags.stops)
     unit = "nats" if found.by == "kl" else "of 255"

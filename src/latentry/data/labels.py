@@ -68,7 +68,11 @@ class Labels:
         total = hashlib.sha256()
         for name, array in sorted(self.arrays().items()):
             fixed = array.astype({"i": "<i8", "u": "u1", "f": "<f4", "U": "<U"}[array.dtype.kind])
-            content = "\0".join(fixed.tolist()).encode() if fixed.dtype.kind == "U" else fixed.tobytes()
+            content = (
+                "\0".join(fixed.tolist()).encode(errors="surrogateescape")
+                if fixed.dtype.kind == "U"
+                else fixed.tobytes()
+            )
             total.update(f"{name} {fixed.shape}\n".encode() + content)
         return total.digest()
 

@@ -211,16 +211,17 @@ def initialise_model(
 
 
 def _start_at_the_mean(model: Autoencoder | VAE, x: Tensor) -> None:
-    """Let the decoder's first output be the mean of pictures [N, C, H, W], or their mean colour, by its last bias.
+    """Let a fully connected decoder's first output be the mean of pictures [N, C, H, W], by its last bias.
 
     What all pictures share is then not learnt through the latents, whose KL would be driven to zero meanwhile: on MNIST
     whose pixels are drawn anew, after four epochs, a VAE of two layers of 200 units loses 117 nats a picture for 151
     (tanh), 111 for 123 (silu) and 116 for 118 (relu), the difference in `_FAINT_MLP` included. A convolution's bias has
-    only colours to start from.
+    only colours to start from. Where outputs are logits that helps (MNIST, an epoch: 161 nats for 167), elsewhere not
+    (`faces`, 10,000 images: 16,562 for 14,372).
     """
     last = [layer for layer in model.decoder.modules() if isinstance(layer, Layer)][-1]
     mean = x.mean(dim=0)
-    for start in (mean, mean.mean(dim=(1, 2))):
+    for start in (mean, mean.mean(dim=(1, 2))) if model.likelihood.on_logits else (mean,):
         if last.bias is not None and last.bias.numel() == start.numel() * last.copies:
             last.bias.copy_(model.likelihood.output_for(start).flatten().repeat_interleave(last.copies))
             return

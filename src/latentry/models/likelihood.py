@@ -57,13 +57,18 @@ class Likelihood(nn.Module):
             case "discretised-logistic":
                 return discretised_logistic_nll(output, self.log_sigma, x)
 
+    @property
+    def on_logits(self) -> bool:
+        """Whether the decoder's output is read as logits."""
+        return self.name in _ON_LOGITS
+
     def picture(self, output: Tensor) -> Tensor:
         """The picture in [-1, 1] to show for a decoder output: the distribution's centre, clipped to the range."""
-        if self.name in _ON_LOGITS:
+        if self.on_logits:
             # For the continuous Bernoulli this is the parameter, which papers show, not the (greyer) mean.
             return 2 * torch.sigmoid(output) - 1
         return output.clamp(-1, 1)
 
     def output_for(self, picture: Tensor) -> Tensor:
         """A decoder output whose `picture` is this one in [-1, 1], of any shape; nearly, where it is black or white."""
-        return torch.logit((picture + 1) / 2, eps=_LEAST_SHARE) if self.name in _ON_LOGITS else picture
+        return torch.logit((picture + 1) / 2, eps=_LEAST_SHARE) if self.on_logits else picture

@@ -15,6 +15,7 @@ from latentry.files import write_file
 from latentry.report.sheet import as_rgb, enlargement
 
 ANIMATIONS = (".gif", ".webp", ".mp4")
+_SLOWEST = 0.01  # frames a second; files count a frame's time in 16 or 32 bits
 _SMALLEST_SIDE_PX = 128  # smaller pictures are enlarged by a whole factor
 _MP4 = ("-fflags", "+bitexact", "-flags:v", "+bitexact", "-threads", "1", "-crf", "12")
 
@@ -30,8 +31,8 @@ def save_animation(path: Path, frames: np.ndarray, *, fps: float) -> None:
     Raises:
         InputError: another ending, no such speed, no ffmpeg for MP4, or the file cannot be written.
     """
-    if not 0 < fps <= 50:
-        raise InputError(f"fps (={fps:g}) must be above 0 and at most 50, which is what a GIF can show")
+    if not _SLOWEST <= fps <= 50:
+        raise InputError(f"fps (={fps:g}) must be from {_SLOWEST} to 50, which is what a GIF can show")
     ending = path.suffix.lower()
     if ending not in ANIMATIONS:
         raise InputError(

@@ -79,7 +79,7 @@ def write_attributes(folder: Path, model: TrainedModel, report: AttributeReport)
     for name, png in sheets.items():
         write_file(strips / f"{file_name(name)}.png", png)
     path = folder / "attributes.html"
-    write_file(path, _page(report, sheets).encode())
+    write_file(path, _page(report, sheets).encode(errors="replace"))
     return path
 
 

@@ -16,6 +16,8 @@ from latentry.report.findings import findings_section
 from latentry.training.doctor import diagnose_run
 from latentry.training.run import Run
 
+PAGE = "report.html"
+
 
 def write_page(run: Run) -> Path:
     """Write `report.html` into a run's folder, from what is there; its path."""
@@ -38,8 +40,8 @@ def write_page(run: Run) -> Path:
         f"<h2>Settings</h2>{_settings(config.to_json())}",
         f"<h2>Again</h2><pre>latentry sample {html.escape(str(run.path))} --seeds 0-63 -o samples.png</pre>",
     ]
-    path = run.path / "report.html"
-    write_file(path, document(title, "".join(parts)).encode())
+    path = run.path / PAGE
+    write_file(path, document(title, "".join(parts)).encode(errors="replace"))
     return path
 
 

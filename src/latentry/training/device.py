@@ -28,7 +28,9 @@ def pick_device(name: str, ranks: Ranks | None = None) -> torch.device:
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise InputError(f"device {name!r} cannot be used here; try auto, cpu, cuda, cuda:1 or mps") from error
+        there = ["auto", "cpu", *(f"cuda:{k}" for k in range(torch.cuda.device_count()))]
+        there += ["mps"] if torch.backends.mps.is_available() else []
+        raise InputError(f"device {name!r} cannot be used here; there are {', '.join(there)}") from error
     return device
 
 

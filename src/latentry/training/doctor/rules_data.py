@@ -76,8 +76,10 @@ def few_pictures(case: Case) -> Finding | None:
         return None
     seen = f", each seen {case.log[-1]['images'] / n:,.0f} times so far" if case.log else ""
     evidence = f"{n} training pictures{seen}"
-    flip = "--flip yes where left and right are alike"
-    change = f"--augment fixed, and {flip}" if is_gan else f"more pictures, or {flip}"
+    changes = ["--augment fixed" if is_gan else "more pictures"]
+    if config.data.flip != "yes":
+        changes.append("--flip yes where left and right are alike")
+    change = (", and " if is_gan else ", or ").join(changes)
     cause = "A network of this size holds them all, and learns them instead of what they have in common."
     return Finding("few pictures", evidence, cause, change)
 

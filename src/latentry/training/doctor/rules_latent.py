@@ -107,7 +107,8 @@ def overfitting(case: Case) -> Finding | None:
         "overfitting",
         f"held-out reconstruction was {least:,.0f} nats and is {recent[-1]:,.0f}, in training it is {train[-1]:,.0f}",
         "The network goes on learning the training pictures themselves.",
-        "more pictures, --flip yes, a smaller --width; the best checkpoint so far is what is kept",
+        f"more pictures, {'' if case.config.data.flip == 'yes' else '--flip yes, '}a smaller --width; the best "
+        "checkpoint so far is what is kept",
         case.curve("held-out reconstruction, nats", "held_out", "reconstruction"),
     )
 
