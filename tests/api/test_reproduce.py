@@ -85,7 +85,7 @@ def test_modes_of_stacks_are_counted(kept, modes, low, high):
             return np.resize(real, (len(z), *real.shape[1:]))
 
     repeats: Any = Repeats()
-    values, told = ModesOfStacks(n=1500, repeats=1, n_shown=18_000, stacks=2000).rounds(repeats, Path("digits"))
+    values, told = ModesOfStacks(n=1500, n_shown=18_000, stacks=2000).rounds(repeats, Path("digits"))
     assert low < values[0] < high
     assert int(told[0].split()[1]) == modes if kept == 1 else int(told[0].split()[1]) > modes
 

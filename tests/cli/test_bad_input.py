@@ -193,7 +193,7 @@ def test_counts_seeds_and_speeds_out_of_range(refuse, trained):
         ("--seed", "9" * 20),
     ):
         assert value in refuse("attributes", trained, flag, value)
-    assert "1844674407369" in refuse("evaluate", trained, "--seed", "2000000000000")
+    assert "seed (=2000000000000)" in refuse("evaluate", trained, "--seed", "2000000000000")
     assert "fps" in refuse("morph", trained, "--seeds", "1,5", "--fps", "1e-9", "-o", "x.gif")
     assert "frames" in refuse("morph", trained, "--seeds", "1,5", "--frames", "100000000", "-o", "x.gif")
     assert ".html" in refuse("compare", trained, trained, "-o", "x.png")

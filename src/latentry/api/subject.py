@@ -104,8 +104,9 @@ def open_subject(
         size: of pictures that stand in for a run.
         device: where a model computes.
     """
-    if not 0 <= seed < 2**64 // _SEEDS_APART:
-        raise InputError(f"seed (={seed}) must be from 0 to {2**64 // _SEEDS_APART - 1}")
+    limit = 2**64 // _SEEDS_APART
+    if not 0 <= seed < limit:
+        raise InputError(f"seed (={seed}) must be 0 or more, and below {limit}")
     model = spec if isinstance(spec, TrainedModel) else None
     if model is None and isinstance(spec, str | Path) and (Path(spec) / "config.json").is_file():
         model = load(spec, device=device)

@@ -16,7 +16,7 @@ from latentry.data import ImageSet, inspect_set
 from latentry.errors import InputError
 from latentry.files import read_json, write_json
 from latentry.models.build import OwnNetworks, build_model
-from latentry.models.folder import condition_from_json
+from latentry.models.folder import WEIGHTS, condition_from_json
 from latentry.models.trained import TrainedModel
 from latentry.ranks import Ranks
 from latentry.report.grid import save_png, tile
@@ -175,13 +175,18 @@ def _run_loop(loop: Loop, images: ImageSet, own: OwnNetworks) -> TrainingResult:
     try:
         with stop_on_signal() as stop, freed_memory_kept():
             finished = loop(stop)
-            # A finished run keeps its model folder, with vectors and an inversion that may have taken hours.
-            if finished and not (loop.at.step == begun_at and (loop.run.path / PAGE).is_file()):
+            # A run that had ended keeps its model folder, with vectors and an inversion that may have taken hours.
+            if finished and not (loop.at.step == begun_at and _has_ended(loop.run)):
                 on_first(loop.ranks, lambda: _finish(loop, images, own))
     finally:
         for observer in loop.observers:
             observer.ended()
     return TrainingResult(loop.run, finished, stop.signal)
+
+
+def _has_ended(run: Run) -> bool:
+    """Whether a run has all that its end leaves behind; the page comes last."""
+    return (run.model / WEIGHTS).is_file() and (run.path / PAGE).is_file()
 
 
 def _finish(loop: Loop, images: ImageSet, own: OwnNetworks) -> None:

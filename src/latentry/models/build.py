@@ -39,8 +39,8 @@ Model = Autoencoder | VAE | VQVAE | GAN
 # Of the first layer of an autoencoder's or VAE's decoder: it starts nearly deaf to the latents, which say nothing at
 # first, and each is heard as far as it helps. With LINEAR_GAIN the held-out loss settles higher (and a VAE's KL): on
 # photographs of 32 px by 84 nats a picture for `vae` after 40,000 images and by 38 for `autoencoder` after 24,000; 0.03
-# is as good. A fully connected decoder, whose first weights are fewer, wants to hear more: there 0.1 costs 125 nats on
-# the photographs after 40,000 images, and 2 to 5 on MNIST after 240,000.
+# is as good. A fully connected decoder wants to hear more: there 0.1 costs 125 nats on the photographs after 40,000
+# images, and 3 to 5 on MNIST after 240,000.
 _FAINT, _FAINT_MLP = 0.1, 0.5
 _N_FIRST_CODES = 256  # pictures whose encoder outputs the codes start from
 
