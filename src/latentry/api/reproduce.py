@@ -77,11 +77,12 @@ def reproduce(
     published = PUBLISHED[name]
     if data is None:
         raise InputError(f"{name} takes {published.data}; give it as --data")
-    pictures = published.measure.to_learn_from(Path(data), Path(out))
+    published.check(Path(data))
     settings = {**published.settings, "seed": seed, "device": device}
     recipe = settings.pop("recipe")
     if run is None:
         settings |= {} if epochs is None else {"epochs": epochs}
+        pictures = published.measure.to_learn_from(Path(data), Path(out))
         result = train(recipe, pictures, out=out, observers=observers, **settings)
     else:
         finished = (open_run(Path(run)).path / "model" / "model.safetensors").is_file()
