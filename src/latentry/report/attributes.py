@@ -79,7 +79,7 @@ def write_attributes(folder: Path, model: TrainedModel, report: AttributeReport)
     for name, png in sheets.items():
         write_file(strips / f"{file_name(name)}.png", png)
     path = folder / "attributes.html"
-    write_file(path, _page(report, sheets).encode(errors="replace"))
+    write_file(path, _page(report, sheets))
     return path
 
 
@@ -105,7 +105,7 @@ def _percent(share: float) -> str:
     return "" if math.isnan(share) else f"{100 * share:.0f} %"
 
 
-def _page(report: AttributeReport, sheets: dict[str, bytes]) -> str:
+def _page(report: AttributeReport, sheets: dict[str, bytes]) -> bytes:
     title = f"Attribute vectors from {report.data['name']}"
     head = "".join(f"<td>{html.escape(cell)}</td>" for cell in ("label", "by", *_HEADS))
     rows = []

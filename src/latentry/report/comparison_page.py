@@ -60,7 +60,7 @@ def write_comparison_page(path: Path, comparison: Comparison) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}") from error
-    write_file(path, page.encode(errors="replace"))
+    write_file(path, page)
     return path
 
 

@@ -28,16 +28,17 @@ details summary { cursor: pointer; } @media print { body { max-width: none; } de
 """
 
 
-def document(title: str, body: str, style: str = "") -> str:
-    """The whole page.
+def document(title: str, body: str, style: str = "") -> bytes:
+    """The whole page as UTF-8; what no encoding knows, a file name of an old archive say, has question marks.
 
     Args:
         title: of the window, as plain text.
         body: as HTML.
         style: CSS beside what all pages share.
     """
-    return (
+    page = (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}{style}</style></head>'
         f"<body>{body}</body></html>\n"
     )
+    return page.encode(errors="replace")

@@ -16,5 +16,5 @@ def write_evaluation_page(folder: Path, evaluation: Evaluation) -> Path:
     title = f"{evaluation.subject} against {evaluation.data}"
     page = document(title, f"<h1>{html.escape(title)}</h1>{evaluation_section(folder)}")
     path = folder / "evaluation.html"
-    write_file(path, page.encode(errors="replace"))
+    write_file(path, page)
     return path

@@ -41,7 +41,7 @@ def write_page(run: Run) -> Path:
         f"<h2>Again</h2><pre>latentry sample {html.escape(str(run.path))} --seeds 0-63 -o samples.png</pre>",
     ]
     path = run.path / PAGE
-    write_file(path, document(title, "".join(parts)).encode(errors="replace"))
+    write_file(path, document(title, "".join(parts)))
     return path
 
 
