@@ -19,9 +19,10 @@ from torch.utils.flop_counter import flop_registry
 import latentry
 from benchmarks.works import WORKS, Noise, Work
 from latentry.data import condition_spec, condition_vectors, open_images, to_float
-from latentry.models.build import OwnNetworks, build_method, build_model, initialise_model
+from latentry.models.build import build_method, build_model, initialise_model
 from latentry.models.contract import Batch, Method
 from latentry.models.gan import GANMethod
+from latentry.models.own import OwnNetworks
 from latentry.settings.recipes import find_recipe
 from latentry.training.memory import freed_memory_kept
 

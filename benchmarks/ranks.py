@@ -21,7 +21,7 @@ import torch
 
 from latentry.api.assemble import prepare, settle
 from latentry.data import open_images
-from latentry.models.build import OwnNetworks
+from latentry.models.own import OwnNetworks
 from latentry.ranks import Ranks
 from latentry.settings.recipes import find_recipe
 from latentry.training.ranks import joined

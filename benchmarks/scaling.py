@@ -27,7 +27,7 @@ import torch
 from benchmarks.ours import CountFlops, matmul_flops_per_sec
 from latentry.api.assemble import prepare, settle
 from latentry.data import open_images
-from latentry.models.build import OwnNetworks
+from latentry.models.own import OwnNetworks
 from latentry.settings.recipes import find_recipe
 from latentry.training.loop import Loop
 from latentry.training.ranks import joined

@@ -13,6 +13,14 @@ class InputError(ValueError):
     """
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception means that memory, of the machine or of its accelerator, was too small."""
+    words = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(part in str(error) for part in words)
+    )
+
+
 def unknown_name(kind: str, received: str, allowed: Iterable[str]) -> InputError:
     """The error for a name that is not in a fixed set, with the nearest allowed names first.
 

@@ -16,6 +16,55 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+def check_output(path: Path, *endings: str) -> None:
+    """Refuse before any work what could not be written after it.
+
+    Args:
+        path: a file, or a folder where `endings` has "" and the name has no ending.
+        endings: those that are written, such as ".png".
+
+    Raises:
+        InputError: the name ends otherwise, is a folder's, or lies in a folder that is not there or not this user's.
+    """
+    if path.suffix.lower() not in endings:
+        allowed = ", ".join(ending or "nothing for a folder" for ending in endings)
+        raise InputError(f"cannot write {path.name!r}; end the name in {allowed}")
+    if not path.suffix:
+        check_folder(path)
+    elif path.is_dir():
+        raise InputError(f"cannot write {path}: it is a folder; name a file")
+    elif not path.parent.is_dir():
+        raise InputError(f"cannot write {path}: there is no folder {path.parent}; make it first")
+    else:
+        check_folder(path.parent)
+
+
+def check_folder(path: Path) -> None:
+    """Refuse before any work a folder that could not be made, or not be written to, after it.
+
+    Raises:
+        InputError: a file is in its way, or this user may not.
+    """
+    there = next(part for part in (path, *path.parents) if part.exists())
+    if not there.is_dir():
+        raise InputError(f"cannot write to {path}: {there} is a file; name another folder")
+    if not os.access(there, os.W_OK):
+        raise InputError(f"cannot write to {path}: this user may not write to {there}; name another folder")
+
+
+def make_folder(path: Path) -> Path:
+    """Make a folder for results, unless it is there; the folder.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write to {path}: {error.strerror}; name another folder") from error
+    return path
+
+
 def write_file(path: Path, content: bytes) -> None:
     """Write one file: to a temporary name, synced, renamed.
 

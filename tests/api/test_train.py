@@ -12,8 +12,11 @@ import torch
 from torch import nn
 
 import latentry
+from latentry.errors import InputError
+from latentry.models.critic import Judgement
 from latentry.models.vae import VAEMethod
 from latentry.training.loop import Loop
+from latentry.training.run import open_run
 
 SMALL: dict[str, Any] = {
     "images": "400",
@@ -145,6 +148,53 @@ def test_a_users_own_data_set_and_networks(pictures, tmp_path):
     assert array.log[-1]["images"] == run.log[-1]["images"]
 
 
+class Own(nn.Module):
+    """One linear layer from what is flattened, and the condition beside it, to a shape."""
+
+    def __init__(self, n: int, *shape: int) -> None:
+        super().__init__()
+        self.layer, self.shape = nn.Linear(n, int(np.prod(shape))), shape
+
+    def forward(self, x: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
+        beside = [] if condition is None else [condition]
+        return self.layer(torch.cat([x.flatten(1), *beside], dim=1)).reshape(-1, *self.shape)
+
+
+class OwnCritic(Own):
+    def forward(self, x: torch.Tensor, condition: torch.Tensor | None = None) -> Any:
+        return Judgement(super().forward(x, condition), None)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "networks", "words"),
+    [
+        ("vae", {"encoder": Own(144, 3)}, r"your encoder makes \[2, 3\] where \[2, 6\] is needed"),
+        ("vae", {"encoder": Own(100, 6)}, r"your encoder fails when it is given \[2, 1, 12, 12\]: mat1 and mat2"),
+        ("vae", {"decoder": Own(3, 1, 9, 9)}, r"your decoder makes \[2, 1, 9, 9\] where \[2, 1, 12, 12\] is needed"),
+        ("vq-vae", {"encoder": Own(144, 3)}, r"your encoder makes \[2, 3\] of 2 pictures; a vq-vae needs \[2, latent"),
+        ("vae", {"critic": OwnCritic(144)}, "vae has no critic"),
+        ("gan", {"encoder": Own(144, 3)}, "gan has no encoder"),
+        ("gan", {"critic": Own(144)}, "your critic gives a Tensor; it must give a latentry.models.critic.Judgement"),
+        ("gan", {"critic": OwnCritic(144, 1)}, r"your critic's score is \[2, 1\] where \[2\] is needed"),
+        ("pacgan", {"critic": OwnCritic(144)}, r"your critic fails when it is given \[2, 2, 12, 12\] and None: mat1"),
+    ],
+)
+def test_networks_that_do_not_fit_are_refused_before_there_is_a_run(recipe, networks, words, pictures, tmp_path):
+    rng_state = torch.get_rng_state()
+    with pytest.raises(InputError, match=words):
+        latentry.train(recipe, pictures, out=tmp_path, size=None, latent=3, images="200", **networks)
+    assert not list(tmp_path.iterdir())
+    assert all(network.training for network in networks.values())
+    assert torch.equal(torch.get_rng_state(), rng_state)
+
+
+def test_a_conditional_models_own_networks_are_tried_with_a_condition(tmp_path):
+    own = {"decoder": Own(3 + 10, 1, 8, 8), "critic": OwnCritic(64 + 10)}
+    settings = {"data": "digits:120", "size": "8", "latent": 3, "batch": 20, "images": "100", "augment": "none"}
+    run = latentry.train("cgan", out=tmp_path, flip="no", ticks=1, **own, **settings)
+    assert latentry.load(run.path, decoder=own["decoder"]).sample(2, class_name="7").shape == (2, 1, 8, 8)
+
+
 def test_a_run_stopped_between_ticks_logs_what_one_that_was_not_does(pictures, tmp_path, monkeypatch):
     settings: dict[str, Any] = {**SMALL, "images": "800", "batch": 16, "ticks": 5}
     whole = latentry.train("vae", pictures, out=tmp_path / "whole", **settings).log
@@ -177,6 +227,27 @@ def test_held_out_pictures_are_scored_in_parts_of_one_size(tmp_path, monkeypatch
     settings: dict[str, Any] = {"width": 4, "latent": 2, "batch": 32, "images": "20k", "ticks": 9, "holdout": 0.35}
     latentry.train("beta-tcvae", pictures, out=tmp_path, second_stage_steps=0, mixture_components=1, **settings)
     assert set(sizes) == {100} and len(sizes) >= 9
+
+
+def test_a_run_finds_its_pictures_from_every_folder_and_where_they_have_moved(pictures, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("pictures.npy", pictures)
+    run = latentry.train("vae", "pictures.npy", out="runs", **{**SMALL, "images": "100"}).run
+    path = run.path.resolve()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    config = open_run(path).read_config
+    assert config().data.data == str(tmp_path / "pictures.npy")
+    assert latentry.resume(path, config=config().with_settings(images="200")).log[-1]["images"] == 200
+    (tmp_path / "pictures.npy").rename("moved.npy")
+    with pytest.raises(InputError, match="name the new place with --data"):
+        latentry.resume(path)
+    longer = config().with_settings(images="300")
+    assert latentry.resume(path, "moved.npy", config=longer).log[-1]["images"] == 300
+    assert config() == longer.with_settings(data=str(tmp_path / "elsewhere" / "moved.npy"))  # and is known from now on
+    np.save("moved.npy", pictures[::-1])
+    with pytest.raises(InputError, match="the pictures are not those"):
+        latentry.resume(path)
 
 
 def test_pictures_given_in_python_are_not_taken_for_the_default(pictures, tmp_path):

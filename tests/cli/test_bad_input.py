@@ -93,7 +93,7 @@ def test_unknown_names_offer_the_nearest(refuse, folder):
     assert "did you mean" in refuse("train", "vea", "--data", folder)
     assert "--batch" in refuse("train", "vae", "--bathc", "3")
     assert "'none', 'batch', 'group'" in refuse("train", "vae", "--norm", "layer")
-    assert "invalid literal" in refuse("train", "vae", "--batch", "many")
+    assert "latentry: --batch takes a whole number, not 'many'; see" in refuse("train", "vae", "--batch", "many")
     assert "must be at least 1" in refuse("train", "vae", "--batch", "0")
     refuse("train")
 
@@ -115,11 +115,40 @@ def test_fewer_pictures_held_out_than_a_pack_has(refuse, tmp_path):
 @pytest.mark.parametrize("verb", ["sample", "reconstruct", "encode", "traverse", "directions"])
 def test_an_output_that_could_not_be_written_is_refused_before_any_work(refuse, tmp_path, verb):
     """Before the run is opened, which would take long and be lost: the run is not even there."""
-    assert "end -o in ." in refuse(verb, "nowhere", "-o", "out.xyz")
+    assert "end the name in ." in refuse(verb, "nowhere", "-o", "out.xyz")
     ending = ".npy" if verb == "encode" else ".png"
     assert f"no folder {tmp_path / 'a'}" in refuse(verb, "nowhere", "-o", tmp_path / "a" / f"out{ending}")
     (tmp_path / f"taken{ending}").mkdir()
     assert "is a folder" in refuse(verb, "nowhere", "-o", f"taken{ending}")
+
+
+def test_what_could_not_be_kept_is_refused_before_it_is_measured(refuse, trained, tmp_path, monkeypatch):
+    """Not after minutes: nothing of the model is looked at any more."""
+    monkeypatch.setattr("latentry.api.evaluate.Scoring", None)
+    monkeypatch.setattr("latentry.api.attributes.train_probes", None)
+    monkeypatch.setattr("latentry.api.export.model_graphs", None)
+    (tmp_path / "a file").write_text("")
+    assert "there is no folder" in refuse("evaluate", trained, "--export", tmp_path / "a" / "real.npz")
+    assert "end the name in .npz" in refuse("evaluate", trained, "--export", "real.txt")
+    assert "cannot read" in refuse("evaluate", trained, "--statistics", "real.npz")
+    assert "is a file" in refuse("evaluate", trained, "-o", tmp_path / "a file" / "out")
+    assert "is a file" in refuse("attributes", trained, "-o", tmp_path / "a file" / "out")
+    assert "is a file" in refuse("export", trained, "-o", tmp_path / "a file" / "out")
+
+
+def test_the_parsers_words_are_made_plain(refuse):
+    assert "--columns takes INT, not 'abc'" in refuse("sample", "x", "--columns", "abc")
+    assert "--analogy takes PATH PATH PATH, not 'a', 'b'" in refuse("edit", "x", "--analogy", "a", "b")
+    assert "--hidden cannot take 'a', 'b'" in refuse("train", "vae", "--hidden", "a", "b")
+    assert "--seed takes a whole number, not '1.5'" in refuse("train", "vae", "--seed", "1.5")
+    assert "--lr takes a number, not 'x'" in refuse("train", "vae", "--lr", "x")
+    assert "latentry: ema (='maybe') must be" in refuse("train", "vae", "--ema", "maybe")
+
+
+def test_too_little_memory_is_a_line_and_no_traceback(refuse, folder):
+    """More than any machine has; the system refuses it at once."""
+    line = refuse("train", "vae", "--data", folder, "--latent", str(10**12))
+    assert "memory is too small" in line and "--micro-batch" in line
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +198,8 @@ def test_config_of_another_version_or_with_unknown_keys(refuse, trained, tmp_pat
 def test_resume_keeps_what_is_trained(refuse, trained, tmp_path):
     run = copied(trained, tmp_path)
     assert "model settings" in refuse("train", "--resume", run, "--latent", "3")
-    assert "data settings" in refuse("train", "--resume", run, "--data", "digits")
+    assert "data settings" in refuse("train", "--resume", run, "--size", "16")
+    assert "the pictures are not those" in refuse("train", "--resume", run, "--data", "digits")
 
 
 def test_sampling_with_what_the_model_has_not(refuse, trained):
@@ -196,6 +226,8 @@ def test_counts_seeds_and_speeds_out_of_range(refuse, trained):
     assert "seed (=2000000000000)" in refuse("evaluate", trained, "--seed", "2000000000000")
     assert "fps" in refuse("morph", trained, "--seeds", "1,5", "--fps", "1e-9", "-o", "x.gif")
     assert "frames" in refuse("morph", trained, "--seeds", "1,5", "--frames", "100000000", "-o", "x.gif")
+    assert "3 keyframes" in refuse("morph", trained, "--seeds", "1,5,7", "--frames", "2", "-o", "x.gif")
+    assert "names nothing" in refuse("traverse", trained, "--vectors", "", "-o", "x.png")
     assert ".html" in refuse("compare", trained, trained, "-o", "x.png")
 
 

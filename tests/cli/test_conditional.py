@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 
 from latentry.cli import main, run
+from latentry.cli.flags import parse_values
+from latentry.errors import InputError
 
 Refuse = Callable[..., str]
 # Rates and first weights do not follow the recipes, which may change.
@@ -161,6 +163,13 @@ def test_wishes_that_the_model_does_not_know(refuse: Refuse, trained: Callable[[
     assert "did you mean level" in refuse("sample", trained("numbers"), "--numbers", "levle=3")
     assert "finite" in refuse("sample", trained("numbers"), "--numbers", "level=nan")
     assert "'cold'" in refuse("sample", trained("numbers"), "--numbers", "cold=-3")  # in the data, not told
+
+
+def test_names_may_have_commas_and_equals_signs_in_them() -> None:
+    assert parse_values("numbers", "a, b=1,c=d=-0.5,e=2e3") == {"a, b": 1, "c=d": -0.5, "e": 2000}
+    for text in ("", "a", "a=", "a=1,b", "a=1,b=c", "=1"):
+        with pytest.raises(InputError, match="must be names with numbers"):
+            parse_values("numbers", text)
 
 
 def test_data_that_cannot_be_told(refuse: Refuse, tmp_path: Path) -> None:

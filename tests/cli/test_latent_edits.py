@@ -134,4 +134,9 @@ def test_what_is_refused(refuse, vae, gan, home, tmp_path):
     (tmp_path / "one" / "labels.csv").write_text("\n".join(["file,smiling", *(f"{i}.png,1" for i in range(12))]))
     assert "same label ('smiling')" in refuse("attributes", vae, "--data", tmp_path / "one")
     assert "did you mean bright" in refuse("attributes", vae, "--only", "brigth")
+    assert "(=3) latents are too few for 2 labels" in refuse("attributes", vae, "-n", "3")
+    assert "there twice" in refuse("edit", vae, "--seeds", "0", "bright=1", "bright=2", *out)
     assert "1=pose" in refuse("directions", vae, "--name", "pose")
+    for names in ("1=pose,2=pose", "1=principal-2", "1=all"):
+        assert "name each by itself" in refuse("directions", vae, "--name", names)
+    assert {vector.name for vector in latentry.load(vae).vectors} == {"bright", "striped"}  # nothing was kept

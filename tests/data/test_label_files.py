@@ -39,6 +39,19 @@ def test_columns_become_classes_attributes_and_numbers(three: Path) -> None:
     assert labels.numbers.names == ("age",) and labels.numbers.values[:, 0].tolist() == [-2, 70, 3.5]
 
 
+def test_a_column_of_numbers_with_something_else_in_it_is_not_taken_for_classes() -> None:
+    def labels(column: str, cells: list[str]) -> Labels | None:
+        table = "\n".join([f"file,{column}", *(f"{i}.png,{cell}" for i, cell in enumerate(cells))])
+        return read_csv_labels(table, "labels.csv")[1]
+
+    for cells in (["0.5", "n/a", "1.5"], ["nan", "0.25", "3"], [*map(str, range(30)), "?"]):
+        with pytest.raises(InputError, match=r"column tilt holds numbers in \d+ of \d+ rows and '(n/a|nan|\?)' in row"):
+            labels("tilt", cells)
+    for column, cells in (("kind", ["1", "2", "both"]), ("kind", ["1.5", "a", "b"]), ("label", ["1.5", "2.5", "both"])):
+        found = labels(column, cells)
+        assert found is not None and found.classes is not None and found.classes.names == tuple(sorted(cells))
+
+
 def test_metadata_csv_with_the_path_in_another_column(three: Path) -> None:
     (three / "metadata.csv").write_text("smiling;file_name\n1;a.png\n0;b.png\n1;sub\\c.png\n")
     labels = labels_of(three)

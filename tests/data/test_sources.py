@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from latentry.data import open_images
+from latentry.data.sources import in_full
 from latentry.errors import InputError
 from tests.data.pictures import Save, noise, png, png_bomb, zipped
 
@@ -31,6 +32,15 @@ def test_no_such_path(tmp_path: Path, cache: Path) -> None:
     refused("x\0y", "is no path", cache)
     refused("faces:many", "after the colon", cache)
     refused(7, "cannot open pictures from a int", cache)
+
+
+def test_a_spec_in_full_means_the_same_from_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for same in ("faces", "digits:50", "stacked:digits", "stacked@50:digits:20", "hf:someone/faces:train"):
+        assert in_full(same) == same
+    assert in_full("a/b.zip") == str(tmp_path / "a" / "b.zip") == in_full(str(tmp_path / "a" / "b.zip"))
+    assert in_full("stacked@50:a") == f"stacked@50:{tmp_path / 'a'}"
+    assert in_full("~/a") == str(Path.home() / "a")
 
 
 def test_folders_without_pictures(root: Path, cache: Path) -> None:

@@ -18,7 +18,7 @@ import latentry
 from latentry.cli import run as run_command
 from latentry.export.web_runtime import web_runtime
 from latentry.latent import through
-from latentry.models.conditions import Wish
+from latentry.models.wish import Wish
 from tests.cli.pictures import save
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

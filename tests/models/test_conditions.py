@@ -2,13 +2,15 @@
 
 from collections import Counter
 
+import numpy as np
 import pytest
 import torch
 
 from latentry.errors import InputError
 from latentry.models.build import build_model, initialise_model
-from latentry.models.conditions import Conditions, Wish, tell
+from latentry.models.conditions import tell
 from latentry.models.contract import Batch
+from latentry.models.wish import Wish
 from latentry.settings.config import Config
 from latentry.settings.gan import GANSettings
 from latentry.settings.network import NetworkSettings
@@ -21,8 +23,8 @@ NUMBERS = ConditionSpec("numbers", ("age", "tilt"), centre=(40.0, -0.1), spread=
 
 def told(spec: ConditionSpec, wish: Wish, drawn: list[float]) -> list[float]:
     """The vector for a wish, where the data would have given `drawn`."""
-    [row] = Conditions(spec).apply_wish(torch.tensor([drawn], dtype=torch.float32), wish).tolist()
-    return row
+    [row] = wish.apply(np.array([drawn], np.float32), spec).tolist()
+    return list(row)
 
 
 def test_a_class_replaces_the_whole_vector() -> None:
@@ -41,9 +43,9 @@ def test_numbers_are_told_in_their_own_units() -> None:
 
 
 def test_a_wish_does_not_change_what_was_drawn() -> None:
-    drawn = torch.tensor([[0.0, 0, 1], [1, 0, 0]])
-    assert Conditions(CLASSES).apply_wish(drawn, Wish("green")).tolist() == [[0, 1, 0], [0, 1, 0]]
-    assert torch.equal(Conditions(CLASSES).apply_wish(drawn, Wish()), drawn)
+    drawn = np.array([[0, 0, 1], [1, 0, 0]], np.float32)
+    assert Wish("green").apply(drawn, CLASSES).tolist() == [[0, 1, 0], [0, 1, 0]]
+    assert np.array_equal(Wish().apply(drawn, CLASSES), drawn)
     assert drawn.tolist() == [[0, 0, 1], [1, 0, 0]]
 
 
@@ -70,6 +72,16 @@ def test_what_a_model_does_not_know_is_refused_in_one_line(
     with pytest.raises(InputError) as refusal:
         wish.against(spec)
     assert all(word in str(refusal.value) for word in words) and "\n" not in str(refusal.value), refusal.value
+
+
+def test_what_is_not_said_of_pictures_stays_unknown() -> None:
+    told = Wish(attributes={"hat": 1}).told(2, ATTRIBUTES)
+    assert told is not None and told.dtype == np.float32 and told.tolist() == [[1, 0, 0], [1, 0, 0]]
+    told = Wish(numbers={"age": 64}).told(1, NUMBERS)
+    assert told is not None and told.tolist() == [[2, 0]]
+    assert Wish().told(3, None) is None
+    with pytest.raises(InputError, match=r"told the class, .* say which they show \(--class\): red, green, blue"):
+        Wish().told(1, CLASSES)
 
 
 def test_no_wish_is_no_wish() -> None:

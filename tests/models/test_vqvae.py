@@ -11,8 +11,9 @@ from torch import nn
 
 import latentry
 from latentry.errors import InputError
-from latentry.models.build import OwnNetworks, build_model
+from latentry.models.build import build_model
 from latentry.models.contract import Batch
+from latentry.models.own import OwnNetworks
 from latentry.models.vqvae import VQVAE, VQVAEMethod, squared_distance
 from latentry.nn import initialise
 from latentry.settings.recipes import find_recipe

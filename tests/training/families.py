@@ -12,7 +12,7 @@ from torch import Tensor
 from latentry.api.assemble import prepare, settle
 from latentry.api.opening import open_config_images
 from latentry.files import write_json
-from latentry.models.build import OwnNetworks
+from latentry.models.own import OwnNetworks
 from latentry.ranks import Ranks
 from latentry.settings.config import Config
 from latentry.settings.recipes import find_recipe

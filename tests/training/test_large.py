@@ -18,7 +18,7 @@ from pathlib import Path
 from latentry.api.assemble import prepare, settle
 from latentry.api.opening import open_config_images
 from latentry.api.trial import peak_memory
-from latentry.models.build import OwnNetworks
+from latentry.models.own import OwnNetworks
 from latentry.ranks import Ranks
 from latentry.settings.recipes import find_recipe
 recipe = find_recipe("vae").config.with_settings(width=4, latent=2, batch=32, device="cpu", images="1k")

@@ -13,8 +13,9 @@ from latentry.api.opening import open_config_images
 from latentry.api.train import train
 from latentry.data import condition_spec, condition_vectors, to_float
 from latentry.errors import InputError
-from latentry.models.build import OwnNetworks, build_method, build_model, initialise_model
+from latentry.models.build import build_method, build_model, initialise_model
 from latentry.models.contract import Batch
+from latentry.models.own import OwnNetworks
 from latentry.ranks import Ranks, in_parts, in_turn, normal, sum_over_ranks, together
 from latentry.settings.config import Config
 from latentry.settings.recipes import find_recipe

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from latentry.api.assemble import prepare, settle
 from latentry.api.opening import open_config_images
-from latentry.models.build import OwnNetworks
 from latentry.models.contract import Batch
 from latentry.models.gan import GANMethod
 from latentry.models.optimise import updates_by
+from latentry.models.own import OwnNetworks
 from latentry.ranks import Ranks
 from latentry.settings.config import Config
 from latentry.training import compile as compiling

@@ -15,8 +15,9 @@ from latentry.data import ImageSet, condition_spec, condition_vectors, to_float
 from latentry.data.builtin import NAMES as BUILT_IN
 from latentry.data.mirror import mirror_allowed
 from latentry.errors import InputError
-from latentry.models.build import OwnNetworks, build_method, build_model, initialise_model
+from latentry.models.build import build_method, build_model, initialise_model
 from latentry.models.contract import Batch
+from latentry.models.own import OwnNetworks
 from latentry.ranks import Ranks
 from latentry.report.grid import GridWriter
 from latentry.report.track import trackers

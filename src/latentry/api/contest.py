@@ -126,7 +126,11 @@ def find_run(out: Path, config: Config, fingerprint: str) -> Run | None:
 
 
 def _asked(known: Config, wanted: Config) -> Config:
-    """A run's config with what it decided by its pictures left open again, where `wanted` leaves it open."""
+    """A run's config with what it decided by its pictures left open again, where `wanted` leaves it open.
+
+    Where the pictures were is left aside: they are known by their fingerprint.
+    """
+    known = known.with_settings(data=wanted.data.data)
     if wanted.data.flip == "auto":
         known = known.with_settings(flip="auto")
     both = isinstance(known.model, GANSettings) and isinstance(wanted.model, GANSettings)

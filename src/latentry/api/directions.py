@@ -22,6 +22,7 @@ from latentry.models.build import Model
 from latentry.models.trained import TrainedModel
 from latentry.models.vectors import Vector, Vectors
 
+ALL = "all"  # stands for every vector on the command line, so none is called that
 WAYS = ("principal", "activations", "weights")
 UNIT = "standard deviation of the model's latents along the vector"
 
@@ -83,11 +84,14 @@ def _named(found: Directions, z: np.ndarray, shape: tuple[int, ...], how: str, n
     """The directions as vectors whose dose 1 is a standard deviation of the latents along them."""
     if strangers := sorted(names.keys() - set(range(1, len(found.vectors) + 1))):
         raise InputError(f"there is no direction {strangers[0]}; the {len(found.vectors)} found are numbered from 1")
+    called = [names.get(rank, f"{how}-{rank}") for rank in range(1, len(found.vectors) + 1)]
+    for name in names.values():
+        if called.count(name) > 1 or name == ALL:
+            raise InputError(f"two directions would be called {name!r}, or it stands for all; name each by itself")
     vectors = []
-    for rank, (direction, share) in enumerate(zip(found.vectors, found.share, strict=True), start=1):
+    for rank, (name, direction, share) in enumerate(zip(called, found.vectors, found.share, strict=True), start=1):
         step = direction * (z.astype(np.float64) @ direction).std()
         data = {"rank": rank, "share": float(share), "n": len(z)}
-        name = names.get(rank, f"{how}-{rank}")
         vectors.append(Vector(name, how, step.reshape(shape).astype(np.float32), UNIT, data=data))
     return vectors
 

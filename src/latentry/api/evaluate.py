@@ -15,6 +15,7 @@ import numpy as np
 from latentry.api.scoring import Progress, Scoring
 from latentry.api.subject import Subject, open_subject
 from latentry.errors import InputError
+from latentry.files import check_folder, check_output, make_folder
 from latentry.metrics.evaluation import Evaluation, write_evaluation
 from latentry.metrics.extractors import export_statistics, import_statistics, open_extractor
 from latentry.metrics.quality import statistics_score
@@ -67,24 +68,31 @@ def evaluate(
     """
     if n < 2:
         raise InputError(f"n (={n}) must be at least 2; 5,000 are usual here, 50,000 in papers")
+    if export is not None:
+        check_output(Path(export), ".npz")
     say = progress or (lambda what, done, total: None)
     say("opening the pictures", 0, 1)
     subject = open_subject(run_or_pictures, data, n=n, seed=seed, size=size, device=device)
+    folder = subject.folder if out is None else Path(out)
+    if folder is not None:
+        check_folder(folder)
     where = pick_device(device)
     what, chosen = open_extractor(extractor, subject.images, subject.roles.training, _path(weights), device=where)
+    known = None if statistics is None else import_statistics(Path(statistics), what)
     work = Scoring(subject, what, seed, say)
     samples, asked = work.draw()
     scores, audit = work.measure(samples, asked)
-    if statistics is not None:
-        known, data_print = import_statistics(Path(statistics), what)
-        passport = dataclasses.replace(work.passport, data=data_print, split="imported", n_real=known.n or 0)
-        scores.append(statistics_score(known, work.fake, what, passport))
+    if known is not None:
+        theirs, data_print = known
+        passport = dataclasses.replace(work.passport, data=data_print, split="imported", n_real=theirs.n or 0)
+        scores.append(statistics_score(theirs, work.fake, what, passport))
     if export is not None:
         export_statistics(Path(export), work.real, what, subject.images.fingerprint)
     notes = (*subject.notes, *work.notes, *_small_data(subject, len(samples)))
     evaluation = Evaluation(subject.name, subject.images.name, what.name, chosen, tuple(scores), notes)
     sheet = None if audit is None else copies_sheet(audit, samples, subject.images.images, work.searched)
-    _keep(subject, evaluation, sheet, out)
+    if folder is not None:
+        _keep(subject, evaluation, sheet, folder)
     return evaluation
 
 
@@ -100,15 +108,9 @@ def _small_data(subject: Subject, n_fake: int) -> tuple[str, ...]:
     )
 
 
-def _keep(subject: Subject, evaluation: Evaluation, sheet: np.ndarray | None, out: Path | str | None) -> None:
+def _keep(subject: Subject, evaluation: Evaluation, sheet: np.ndarray | None, folder: Path) -> None:
     """Write the record, the closest pairs and the page, into the run or a folder."""
-    folder = subject.folder if out is None else Path(out)
-    if folder is None:
-        return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot write to {folder}: {error.strerror}") from error
+    make_folder(folder)
     if sheet is not None:
         save_png(folder / COPIES, sheet)
     write_evaluation(folder, evaluation)

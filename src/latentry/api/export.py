@@ -17,7 +17,7 @@ from latentry.export.onnx_model import OnnxModel
 from latentry.export.parity import ParityError, compare_graph, compare_pictures, cost_of_precision, time_graph
 from latentry.export.precision import Precision, store_weights
 from latentry.export.report import parity_text
-from latentry.files import json_bytes, write_folder
+from latentry.files import check_folder, json_bytes, write_folder
 from latentry.models.trained import TrainedModel
 from latentry.report.grid import pairs, tile, to_png
 
@@ -110,10 +110,10 @@ def check_target(folder: Path) -> None:
         raise InputError(
             f"{folder} is there already and is no earlier export; give -o a folder that does not exist yet"
         )
+    check_folder(folder.parent)
 
 
 def _write(folder: Path, manifest: dict[str, Any], graphs: dict[str, bytes], beside: dict[str, bytes]) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
     files = {f"{name}.onnx": content for name, content in graphs.items()}
     write_folder(folder, {**files, FILE: json_bytes(manifest), **beside})
 

@@ -19,7 +19,7 @@ from latentry.explorer.shown import Shown
 from latentry.export.manifest import pack_array
 from latentry.export.precision import Precision
 from latentry.export.web_runtime import web_runtime
-from latentry.files import json_bytes, read_json, write_folder
+from latentry.files import check_folder, json_bytes, read_json, write_folder
 
 _RECORD, _FORMAT = "page.json", "latentry-page"
 _SERVED = '<meta name="latentry" content="server">'
@@ -89,6 +89,7 @@ def _check_target(folder: Path) -> None:
     ours = (folder / _RECORD).is_file() and read_json(folder / _RECORD).get("format") == _FORMAT
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not ours):
         raise InputError(f"{folder} is there already and is no earlier page; give -o a folder that does not exist yet")
+    check_folder(folder.parent)
 
 
 def _page_files() -> dict[str, bytes]:

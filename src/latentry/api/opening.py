@@ -13,9 +13,11 @@ from latentry.errors import InputError
 from latentry.export.hub import fetch, is_hub_name
 from latentry.export.manifest import is_exported
 from latentry.files import read_json
-from latentry.models.build import OwnNetworks, build_model
+from latentry.models.build import build_model
 from latentry.models.folder import condition_from_json, load_model
+from latentry.models.own import OwnNetworks
 from latentry.models.trained import TrainedModel
+from latentry.models.wish import Wish
 from latentry.settings.config import Config
 from latentry.settings.data import Channels
 from latentry.settings.specs import ImageSpec
@@ -92,21 +94,30 @@ def open_set_for_model(model: TrainedModel, data: Any = None) -> ImageSet:
     Args:
         model: what it is for.
         data: what `open_images` takes; None for the model's own.
+
+    Raises:
+        InputError: they cannot be opened, or are points where the model makes pictures, or the other way round.
     """
     image = model.network.image
     channels: dict[int, Channels] = {1: "grey", 3: "rgb", 4: "rgba"}
     size = f"{image.height}x{image.width}"
     config = model.config.with_settings(size=size, channels=channels.get(image.channels, "auto"))  # points have neither
-    return open_config_images(config, data)
+    images = open_config_images(config, data)
+    if images.spec != image:
+        raise InputError(f"{images.name} holds {images.spec}, and this model makes {image}; give what is like that")
+    return images
 
 
-def open_for_model(model: TrainedModel, data: str | None, n: int | None) -> tuple[np.ndarray, np.ndarray | None]:
+def open_for_model(
+    model: TrainedModel, data: str | None, n: int | None, wish: Wish | None = None
+) -> tuple[np.ndarray, np.ndarray | None]:
     """Pictures for a model, uint8 [n, C, H, W], at its size and with its channels, and what it is told of them [n, K].
 
     Args:
         model: what they are for.
         data: a file or anything that `open_images` takes; None for the held-out pictures of the model's own data.
         n: how many, at most; None for all.
+        wish: what the model is told of all of them; None or empty for what each one's labels say.
 
     Raises:
         InputError: they cannot be opened, they lack labels that the model is told, or its own data are not known here.
@@ -119,7 +130,10 @@ def open_for_model(model: TrainedModel, data: str | None, n: int | None) -> tupl
         train_rows, held_out = split_config_rows(images, model.config)
         rows = np.sort((held_out if len(held_out) else train_rows)[:n])
     spec = model.network.condition
-    told = None if spec is None else condition_vectors(images.labels and images.labels.take(rows), spec)
+    if wish:
+        told = wish.told(len(rows), spec)
+    else:
+        told = None if spec is None else condition_vectors(images.labels and images.labels.take(rows), spec)
     return np.ascontiguousarray(images.images[rows]), told
 
 

@@ -154,6 +154,8 @@ def _open_pictures(spec: Any, data: Any, n: int, seed: int, size: int | tuple[in
     image = pictures.spec
     wanted: dict[int, Channels] = {1: "grey", 3: "rgb", 4: "rgba"}
     images = open_images(data, size=(image.height, image.width), channels=wanted.get(image.channels, "auto"))
+    if images.spec != image:
+        raise InputError(f"{name} holds {image}, and {images.name} {images.spec}; measure like against like")
     if len(pictures) < 2:
         raise InputError(f"{name} holds {len(pictures)} picture; a distribution takes two at least, better thousands")
     n = min(n, len(pictures))  # as many of each side, so that the floor is measured as the pictures are

@@ -13,10 +13,12 @@ from latentry.api.assemble import assemble, check_shared, prepare, settle
 from latentry.api.measure import measure
 from latentry.api.opening import FROM_PYTHON, load, open_config_images
 from latentry.data import ImageSet, inspect_set
+from latentry.data.sources import in_full
 from latentry.errors import InputError
 from latentry.files import read_json, write_json
-from latentry.models.build import OwnNetworks, build_model
+from latentry.models.build import build_model
 from latentry.models.folder import WEIGHTS, condition_from_json
+from latentry.models.own import OwnNetworks
 from latentry.models.trained import TrainedModel
 from latentry.ranks import Ranks
 from latentry.report.grid import save_png, tile
@@ -104,6 +106,8 @@ def train(
         images = _opened(config, data, ranks)
         if data is not None and images.report.source != config.data.data:
             config = config.with_settings(data=f"{FROM_PYTHON}{images.name}")
+        else:
+            config = config.with_settings(data=in_full(config.data.data))
         config = settle(config, images)
         earlier = on_first(ranks, lambda: find_own_run(Path(out), config))
         if earlier is not None:
@@ -125,20 +129,28 @@ def resume(
 
     Args:
         path: the run's folder.
-        data: the run's pictures, where they were given as an array or data set; else they are opened again.
+        data: the run's pictures, where they were given as an array or data set, or where they are now; else they are
+            opened again where they were.
         encoder, decoder, critic: networks of your own, built as they were, where the run has such.
         observers: what else watches the run.
-        config: the run's settings with another budget, batch, rate or device; None for those it was started with.
+        config: the run's settings with another budget, batch, rate, device or place of the pictures; None for those
+            that it has.
 
     Raises:
         InputError: it is no run, its data are not what they were, or a checkpoint is damaged.
     """
     run = open_run(Path(path))
-    if config is not None:
-        _check_same(run.read_config(), config)
     config = config or run.read_config()
+    _check_same(run.read_config(), config)
+    if isinstance(data, str | Path):
+        config, data = config.with_settings(data=str(data)), None
+    if not config.data.data.startswith(FROM_PYTHON):
+        config = config.with_settings(data=in_full(config.data.data))
     with joined(config.training.device) as ranks:
-        images = _opened(config, data, ranks)
+        try:
+            images = _opened(config, data, ranks)
+        except InputError as error:
+            raise InputError(f"{error}; where the pictures have moved, name the new place with --data") from error
         return _resume(run, config, images, OwnNetworks(encoder, decoder, critic), observers, ranks)
 
 
@@ -159,6 +171,8 @@ def _resume(
             "put them back as they were, or start a new run"
         )
     loop = assemble(run, config, images, own, observers, ranks)
+    if ranks.first:
+        write_json(run.config_file, config.to_json())
     if checkpoints := on_first(ranks, lambda: list_checkpoints(run.checkpoints)):
         loop.resume(checkpoints[-1])
     elif ranks.first:
@@ -215,7 +229,11 @@ def _inspect_into_run(loop: Loop, images: ImageSet) -> None:
 
 
 def _check_same(before: Config, now: Config) -> None:
-    """A resumed run may change how it trains, not what: the model, its networks and its data stay."""
+    """A resumed run may change how it trains, not what: the model, its networks and its data stay.
+
+    Where the pictures are may change; that they are the same is seen from them.
+    """
+    now = now.with_settings(data=before.data.data)
     for group in ("recipe", *(group for group in before.groups if group != "training")):
         if getattr(before, group) != getattr(now, group):
             raise InputError(f"--resume keeps the run's {group} settings; start a new run to change them")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latentry.errors import InputError
+from latentry.errors import InputError, is_out_of_memory
 from latentry.files import read_json
 from latentry.settings.config import Config, config_from_json
 
@@ -131,7 +131,7 @@ def main() -> None:
     except InputError as error:
         answer = {"refused": str(error)}
     except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError) and "memory" not in str(error):
+        if not is_out_of_memory(error):
             raise
         answer = {"out_of_memory": str(error)}
     sys.stdout.write(f"\n{json.dumps(answer)}\n")

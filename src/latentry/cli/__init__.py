@@ -7,7 +7,7 @@ import os
 import sys
 
 from latentry._version import __version__
-from latentry.errors import InputError, unknown_name
+from latentry.errors import InputError, is_out_of_memory, unknown_name
 
 # verb: (what it does, the module whose `main(arguments) -> exit status` does it)
 VERBS = {
@@ -43,10 +43,15 @@ def main() -> None:
     except InputError as error:
         if int(os.environ.get("WORLD_SIZE", "1")) == 1 or os.environ.get("RANK", "0") == "0":
             # Of the processes that torchrun has started, one speaks; all are refused alike.
-            print(f"latentry: {error}", file=sys.stderr)  # noqa: T201
+            _complain(str(error))
+        status = 2
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        _complain(_memory_advice(error))
         status = 2
     except KeyboardInterrupt:  # outside the training loop, which saves first
-        print("latentry: stopped", file=sys.stderr)  # noqa: T201
+        _complain("stopped")
         status = 130
     except BrokenPipeError:  # the reader, `head` say, has left
         status = 0
@@ -58,6 +63,18 @@ def main() -> None:
         sys.stderr.flush()
         os._exit(status)
     sys.exit(status)
+
+
+def _complain(message: str) -> None:
+    print(f"latentry: {message}", file=sys.stderr)  # noqa: T201
+
+
+def _memory_advice(error: BaseException) -> str:
+    reason = (str(error) or type(error).__name__).splitlines()[0]
+    return (
+        f"memory is too small ({reason}); take fewer or smaller pictures at once, or a smaller model; of training, "
+        "--micro-batch gives the same steps in less memory, and `latentry plan` says what fits"
+    )
 
 
 def run(arguments: list[str]) -> int:

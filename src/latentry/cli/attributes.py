@@ -12,6 +12,7 @@ from typing import Annotated
 import tyro
 
 from latentry.cli.flags import parse_flags, parse_names
+from latentry.files import check_folder
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ def main(arguments: list[str]) -> int:
     """Learn, grade, keep and show."""
     description = "Learn a vector for every label, grade its edits on held-out pictures, and keep it with the model."
     flags = parse_flags(AttributesFlags, arguments, prog="latentry attributes", description=description)
+    check_folder(flags.output or flags.run)
     from latentry.api.attributes import learn_attributes
     from latentry.api.opening import load
     from latentry.cli.console import Console

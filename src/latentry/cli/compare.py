@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from latentry.cli.flags import check_output, parse_flags, parse_names
+from latentry.cli.flags import parse_flags, parse_names
+from latentry.files import check_output
 from latentry.settings.recipes import find_recipe
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ from typing import Annotated
 
 import tyro
 
-from latentry.cli.flags import PICTURES, check_output, parse_flags, parse_seeds
+from latentry.cli.flags import PICTURES, parse_flags, parse_seeds
 from latentry.errors import InputError
+from latentry.files import check_output
 
 _DOSES = (-3, -2, -1, 0, 1, 2, 3)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,22 +12,22 @@ import tyro
 
 from latentry.cli.flags import (
     PICTURES,
-    check_output,
     finite_number,
     parse_flags,
     parse_names,
     parse_numbers,
     parse_seeds,
-    parse_values,
 )
-from latentry.cli.pictures import open_pictures, told_of
+from latentry.cli.pictures import open_pictures
+from latentry.cli.wish import WishFlags
 from latentry.errors import InputError
+from latentry.files import check_output
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from latentry.models.conditions import Wish
     from latentry.models.trained import TrainedModel
+    from latentry.models.wish import Wish
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,8 @@ class EditFlags:
     """a strip: every edit times each of these, e.g. -2,-1,0,1,2; one row a picture"""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("edited.png")
     """a .png or .jpg, .npy for the pixels, or a folder for one PNG a picture"""
-    class_name: Annotated[str | None, tyro.conf.arg(name="class", metavar="NAME")] = None
-    """a conditional model: the class that the pictures show"""
-    attributes: str | None = None
-    """a conditional model: what the pictures show, e.g. smiling=0,glasses=1; the rest is taken as unknown"""
-    numbers: str | None = None
-    """a conditional model: numbers of the pictures in the data's own units; the rest is taken as the mean"""
+    condition: WishFlags = field(default_factory=WishFlags)
+    """of a conditional model: what the pictures show; the rest is taken as unknown, of numbers as the mean"""
     device: str = "cpu"
     """cpu, cuda, mps or auto"""
     json: bool = False
@@ -76,11 +72,9 @@ def main(arguments: list[str]) -> int:
         raise InputError("there is no edit; name vectors with doses, e.g. smiling=+1.5 glasses=-1")
     factors = parse_numbers("doses", flags.doses) if flags.doses is not None else None
     from latentry.api.opening import load
-    from latentry.models.conditions import Wish
 
     model = load(flags.run, device=flags.device)
-    values = [parse_values(name, getattr(flags, name)) for name in ("attributes", "numbers")]
-    wish, notes = Wish(flags.class_name, *values), []
+    wish, notes = flags.condition.read(), list[str]()
     if flags.method != "condition":
         if names := parse_names(flags.untouched):
             from latentry.api.attributes import leave_untouched
@@ -145,19 +139,21 @@ def _latents(
         return None, model.latents(seeds, conditions=told), told
     paths = flags.analogy or (flags.image,)
     images = np.concatenate([open_pictures(model, path, notes) for path in paths if path is not None])
-    told = told_of(model, len(images), wish)
+    told = wish.told(len(images), model.condition)
     return images, model.encode(images, told), told
 
 
 def _doses(edits: tuple[str, ...]) -> dict[str, float]:
     """Doses by name from `smiling=+1.5 glasses`."""
     doses: dict[str, float] = {}
-    for edit in edits:
+    for number, edit in enumerate(edits):
         name, equals, text = edit.rpartition("=")
         try:
             doses[name if equals else text] = finite_number(text) if equals else 1.0
         except ValueError:
             raise InputError(f"edit {edit!r} must be a name with a dose, such as smiling=+1.5") from None
+        if len(doses) <= number:
+            raise InputError(f"edit {edit!r}: its name is there twice; give each name one dose")
     return doses
 
 

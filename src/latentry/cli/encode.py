@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from latentry.cli.flags import check_output, parse_flags
+from latentry.cli.flags import parse_flags
+from latentry.cli.wish import WishFlags
+from latentry.files import check_output
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class EncodeFlags:
     """how many pictures, at most; None for all"""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("latents.npy")
     """a .npy file, float32 [n, latent], or [n, latent, h, w] of a VQ-VAE; row i is picture i"""
+    condition: WishFlags = field(default_factory=WishFlags)
+    """of a conditional model: what all the pictures show, where their labels do not say it"""
     device: str = "cpu"
     """cpu, cuda, mps or auto"""
     json: bool = False
@@ -44,7 +48,7 @@ def main(arguments: list[str]) -> int:
     from latentry.files import write_file
 
     model = load(flags.run, device=flags.device)
-    latents = model.encode(*open_for_model(model, flags.data, flags.n))
+    latents = model.encode(*open_for_model(model, flags.data, flags.n, flags.condition.read()))
     buffer = io.BytesIO()
     np.save(buffer, latents)
     write_file(flags.output, buffer.getvalue())

@@ -8,7 +8,6 @@ import math
 import re
 import types
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
 import tyro
@@ -18,6 +17,16 @@ from latentry.errors import InputError
 T = TypeVar("T")
 
 MOST_PICTURES = 100_000  # in one command: 1.2 GB at 64 pixels in colour
+_PLAINER = (  # the parser's words, and what people understand
+    (
+        r"Error parsing (\S+): no type matching (?:\{None\}\|)?\{?(.+?)\}? could be instantiated from \[(.*?)\].*",
+        r"\1 takes \2, not \3",
+    ),
+    (r"Error parsing (\S+): Could not find valid parse for arguments: \[(.*?)\]", r"\1 cannot take \2"),
+    (r"Error parsing (\S+): invalid literal for int\(\) with base 10: (.*)", r"\1 takes a whole number, not \2"),
+    (r"Error parsing (\S+): could not convert string to float: (.*)", r"\1 takes a number, not \2"),
+    (r"Error parsing \w+: (\w+ \(=)", r"\1"),  # our own words
+)
 PICTURES = (".png", ".jpg", ".jpeg")  # endings of one picture
 
 
@@ -71,31 +80,17 @@ def _plain_default_checks() -> Iterator[None]:
 
 def _one_line(box: str) -> str:
     """Tyro's framed message as one line: what was received and what is allowed, without the frame and the help."""
-    lines = [re.sub(r"^[│ ]+|[│ ]+$", "", line) for line in box.splitlines()]
     kept: list[str] = []
-    for line in lines:
-        if re.match(r"^(Argument helptext|For full helptext)", line):
+    for line in box.splitlines()[1:]:  # the first is the title; terminals of ASCII alone have a frame of dashes
+        words = re.sub(r"^[│ ]+|[│ ]+$", "", line)
+        if words.startswith(("Argument helptext", "For full helptext")):
             break
-        if line and not re.match(r"^[╭╰─]", line):
-            kept.append(line)
-    return " ".join(kept).rstrip(".")
-
-
-def check_output(path: Path, *endings: str) -> None:
-    """Refuse before any work what could not be written after it; the ending "" stands for a folder, which is made.
-
-    Raises:
-        InputError: the name ends otherwise, is a folder's, or lies in a folder that is not there.
-    """
-    if path.suffix.lower() not in endings:
-        allowed = ", ".join(ending or "nothing for a folder" for ending in endings)
-        raise InputError(f"cannot write {path.name!r}; end -o in {allowed}")
-    if not path.suffix:
-        return
-    if path.is_dir():
-        raise InputError(f"cannot write {path}: it is a folder; name a file")
-    if not path.parent.is_dir():
-        raise InputError(f"cannot write {path}: there is no folder {path.parent}; make it first")
+        if words and not re.match(r"[╭╰─]|-+$", words):
+            kept.append(words)
+    said = " ".join(kept).rstrip(".")
+    for pattern, plainer in _PLAINER:
+        said = re.sub(pattern, plainer, said)
+    return said
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -125,8 +120,15 @@ def check_count(flag: str, n: int) -> None:
 
 
 def parse_names(text: str | None) -> list[str] | None:
-    """Names in a list such as `smiling,glasses`; None for None."""
-    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+    """Names in a list such as `smiling,glasses`; None for None.
+
+    Raises:
+        InputError: it names nothing.
+    """
+    names = [name.strip() for name in (text or "").split(",") if name.strip()]
+    if text is not None and not names:
+        raise InputError(f"{text!r} names nothing; write names such as smiling,glasses")
+    return None if text is None else names
 
 
 def parse_numbers(flag: str, text: str) -> list[float]:
@@ -159,12 +161,16 @@ def parse_values(flag: str, text: str | None) -> dict[str, float]:
         InputError: it is no such list.
     """
     values: dict[str, float] = {}
-    for part in text.split(",") if text is not None else ():
-        name, _, value = (piece.strip() for piece in part.partition("="))
+    rest = text or ""
+    while rest or (text is not None and not values):
+        match = re.match(r"(.+?)=([^=,]+)(?:,|$)", rest)  # a name may have "," and "=" in it, and ends before a number
+        try:
+            name, value = ("", math.nan) if match is None else (match[1].strip(), float(match[2]))
+        except ValueError:
+            match = None
+        if match is None:
+            raise InputError(f"{flag} (={text!r}) must be names with numbers, such as smiling=1,glasses=0") from None
         if name in values:
             raise InputError(f"{flag} (={text!r}) has {name} twice; give each name one number")
-        try:
-            values[name] = float(value)
-        except ValueError:
-            raise InputError(f"{flag} (={text!r}) must be names with numbers, such as smiling=1,glasses=0") from None
+        values[name], rest = value, rest[match.end() :]
     return values

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from latentry.cli.flags import PICTURES, check_output, parse_flags, parse_values
-from latentry.cli.pictures import open_pictures, told_of
+from latentry.cli.flags import PICTURES, parse_flags
+from latentry.cli.pictures import open_pictures
+from latentry.cli.wish import WishFlags
 from latentry.errors import InputError
+from latentry.files import check_output
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,12 +50,8 @@ class InvertFlags:
     """a .png or .jpg: each picture, the model's at the start of the search and at its end"""
     latents: Path | None = None
     """a .npy file for the latents found, float32 [n, latent]"""
-    class_name: Annotated[str | None, tyro.conf.arg(name="class", metavar="NAME")] = None
-    """a conditional model: the class that the pictures show"""
-    attributes: str | None = None
-    """a conditional model: what the pictures show, e.g. smiling=0,glasses=1; the rest is taken as unknown"""
-    numbers: str | None = None
-    """a conditional model: numbers of the pictures in the data's own units; the rest is taken as the mean"""
+    condition: WishFlags = field(default_factory=WishFlags)
+    """of a conditional model: what the pictures show; the rest is taken as unknown, of numbers as the mean"""
     seed: int = 0
     """of --fit: every random choice derives from it"""
     device: str = "cpu"
@@ -129,18 +127,13 @@ def _fit(model: TrainedModel, flags: InvertFlags, settings: InversionSettings, s
 
 def _pictures(model: TrainedModel, flags: InvertFlags, notes: list[str]) -> tuple[np.ndarray, np.ndarray | None]:
     """The pictures, and what a conditional model is told of them: as asked, or by their own labels."""
-    from latentry.api.opening import open_for_model, open_set_for_model
-    from latentry.models.conditions import Wish
+    from latentry.api.opening import open_for_model
 
-    values = [parse_values(name, getattr(flags, name)) for name in ("attributes", "numbers")]
-    wish = Wish(flags.class_name, *values)
-    if flags.image is None and not wish:
-        return open_for_model(model, flags.data, flags.n)
-    if flags.image is not None:
-        images = open_pictures(model, flags.image, notes)[: flags.n]
-    else:
-        images = open_set_for_model(model, flags.data).images[: flags.n].copy()
-    return images, told_of(model, len(images), wish)
+    wish = flags.condition.read()
+    if flags.image is None:
+        return open_for_model(model, flags.data, flags.n, wish)
+    images = open_pictures(model, flags.image, notes)[: flags.n]
+    return images, wish.told(len(images), model.condition)
 
 
 def _write(flags: InvertFlags, inverted: Inverted) -> None:

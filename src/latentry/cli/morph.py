@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from latentry.cli.flags import PICTURES, check_count, check_output, parse_flags, parse_seeds, parse_values
-from latentry.cli.pictures import open_pictures, told_of
+from latentry.cli.flags import PICTURES, check_count, parse_flags, parse_seeds
+from latentry.cli.pictures import open_pictures
+from latentry.cli.wish import WishFlags
 from latentry.errors import InputError
+from latentry.files import check_output
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,12 +48,8 @@ class MorphFlags:
     """pictures in a row of the strip; by default all"""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("morph.png")
     """a .png or .jpg for a strip, .gif, .webp or .mp4 for an animation"""
-    class_name: Annotated[str | None, tyro.conf.arg(name="class", metavar="NAME")] = None
-    """a conditional model: the class of all pictures"""
-    attributes: str | None = None
-    """a conditional model: attributes of all pictures, e.g. smiling=0,glasses=1"""
-    numbers: str | None = None
-    """a conditional model: numbers of all pictures in the data's own units"""
+    condition: WishFlags = field(default_factory=WishFlags)
+    """of a conditional model: what all pictures show"""
     device: str = "cpu"
     """cpu, cuda, mps or auto"""
     json: bool = False
@@ -107,8 +105,8 @@ def _check(flags: MorphFlags) -> None:
     if n < 2:
         raise InputError(f"morph needs at least two keyframes, not {n}; give more seeds or pictures")
     check_output(flags.output, *PICTURES, *ANIMATIONS)
-    if flags.frames < 2:
-        raise InputError(f"frames (={flags.frames}) must be at least 2")
+    if flags.frames < n:
+        raise InputError(f"frames (={flags.frames}) must be at least as many as the {n} keyframes")
     check_count("frames", flags.frames)
     if flags.columns is not None and flags.columns < 1:
         raise InputError(f"columns (={flags.columns}) must be at least 1")
@@ -118,15 +116,13 @@ def _keyframes(model: TrainedModel, flags: MorphFlags, notes: list[str]) -> tupl
     """The latents, and what the model is told of them."""
     import numpy as np
 
-    from latentry.models.conditions import Wish
-
-    wish = Wish(flags.class_name, *(parse_values(name, getattr(flags, name)) for name in ("attributes", "numbers")))
+    wish = flags.condition.read()
     if flags.seeds is not None:
         seeds = parse_seeds(flags.seeds)
         told = model.conditions(seeds, wish)
         return model.latents(seeds, conditions=told), told
     images = np.concatenate([open_pictures(model, path, notes) for path in flags.images])
-    told = told_of(model, len(images), wish)
+    told = wish.told(len(images), model.condition)
     if flags.optimise:
         from latentry.api.invert import invert_pictures
 

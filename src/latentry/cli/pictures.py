@@ -1,4 +1,4 @@
-"""Pictures that were named on the command line, as a model takes them, and what it is told of them."""
+"""Pictures that were named on the command line, as a model takes them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from latentry.errors import InputError
 if TYPE_CHECKING:
     import numpy as np
 
-    from latentry.models.conditions import Wish
     from latentry.models.trained import TrainedModel
 
 
@@ -34,19 +33,3 @@ def open_pictures(model: TrainedModel, path: Path, notes: list[str]) -> np.ndarr
             f"{COLOURS[spec.channels]}, as this model takes it"
         )
     return np.array(images.images)
-
-
-def told_of(model: TrainedModel, n: int, wish: Wish) -> np.ndarray | None:
-    """What a conditional model is told of pictures that come without labels, [n, K]."""
-    import torch
-
-    spec, known = model.network.condition, model.network.conditions
-    wish.against(spec)
-    if spec is None or known is None:
-        return None
-    if spec.kind == "class" and wish.class_name is None:
-        raise InputError(
-            f"this model is told the class; say what the picture shows: --class {spec.names[0]}, or another"
-        )
-    unknown = torch.zeros(n, spec.size, device=model.device)  # between yes and no; of numbers, the mean
-    return known.apply_wish(unknown, wish).cpu().numpy()

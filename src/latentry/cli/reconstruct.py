@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from latentry.cli.flags import PICTURES, check_output, parse_flags
+from latentry.cli.flags import PICTURES, parse_flags
+from latentry.cli.wish import WishFlags
+from latentry.files import check_output
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class ReconstructFlags:
     """how many pictures, at most"""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("reconstructions.png")
     """a .png or .jpg: rows of originals, each above its reconstructions"""
+    condition: WishFlags = field(default_factory=WishFlags)
+    """of a conditional model: what all the pictures show, where their labels do not say it"""
     device: str = "cpu"
     """cpu, cuda, mps or auto"""
     json: bool = False
@@ -42,13 +46,18 @@ def main(arguments: list[str]) -> int:
     from latentry.report.grid import pairs, save_picture
 
     model = load(flags.run, device=flags.device)
-    images, conditions = open_for_model(model, flags.data, flags.n)
+    images, conditions = open_for_model(model, flags.data, flags.n, flags.condition.read())
     reconstructed = model.reconstruct(images, conditions)
     save_picture(flags.output, pairs(images, reconstructed))
-    error = np.square(images.astype(np.float64) - reconstructed).mean(axis=(1, 2, 3)) / 255**2
-    psnr = float(np.mean(-10 * np.log10(np.maximum(error, 1e-10))))
-    if flags.json:
-        sys.stdout.write(json.dumps({"output": str(flags.output), "n": len(images), "mean_psnr_db": psnr}) + "\n")
+    squared = np.square(images.astype(np.float64) - reconstructed)
+    if model.image.points:
+        distance = float(np.sqrt(squared.sum(axis=(1, 2, 3))).mean())
+        record, said = {"mean_distance": distance}, f"points, mean distance {distance:.3g}"
     else:
-        sys.stdout.write(f"{len(images)} pictures, mean PSNR {psnr:.2f} dB: {flags.output}\n")
+        psnr = float(np.mean(-10 * np.log10(np.maximum(squared.mean(axis=(1, 2, 3)) / 255**2, 1e-10))))
+        record, said = {"mean_psnr_db": psnr}, f"pictures, mean PSNR {psnr:.2f} dB"
+    if flags.json:
+        sys.stdout.write(json.dumps({"output": str(flags.output), "n": len(images), **record}) + "\n")
+    else:
+        sys.stdout.write(f"{len(images)} {said}: {flags.output}\n")
     return 0

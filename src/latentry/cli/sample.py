@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import math
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from latentry.cli.flags import PICTURES, check_count, check_output, parse_flags, parse_seeds, parse_values
+from latentry.cli.flags import PICTURES, check_count, parse_flags, parse_seeds
+from latentry.cli.wish import WishFlags
 from latentry.errors import InputError
+from latentry.files import check_output
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,8 @@ class SampleFlags:
     """prior, mixture or two-stage; by default the one that the run chose"""
     truncation: float = 1.0
     """below 1, latents are drawn towards their mean: safer and less varied pictures"""
-    class_name: Annotated[str | None, tyro.conf.arg(name="class", metavar="NAME")] = None
-    """a conditional model: pictures of this class; by default as often as the data have each"""
-    attributes: str | None = None
-    """a conditional model: yes (1) or no (0) by name, e.g. smiling=1,glasses=0; the rest as often as in the data"""
-    numbers: str | None = None
-    """a conditional model: numbers by name in the data's own units, e.g. tilt=0.3"""
+    condition: WishFlags = field(default_factory=WishFlags)
+    """of a conditional model: what to draw; the rest is drawn as often as the data have it"""
     columns: int | None = None
     """pictures in a row of the grid"""
     device: str = "cpu"
@@ -60,13 +58,14 @@ def main(arguments: list[str]) -> int:
     from latentry.report.grid import save_pictures
 
     model = load(flags.run, device=flags.device)
+    wish = flags.condition.read()
     pictures = model.sample(
         seeds=seeds,
         sampler=flags.sampler,
         truncation=flags.truncation,
-        class_name=flags.class_name,
-        attributes=parse_values("attributes", flags.attributes),
-        numbers=parse_values("numbers", flags.numbers),
+        class_name=wish.class_name,
+        attributes=wish.attributes,
+        numbers=wish.numbers,
     )
     written = save_pictures(flags.output, pictures, [f"seed-{seed:06d}" for seed in seeds], flags.columns)
     sampler = flags.sampler or model.sampler

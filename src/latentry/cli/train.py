@@ -30,7 +30,7 @@ class RunFlags:
     config: Path | None = None
     """a config.json to start from, in place of the recipe's settings"""
     resume: Path | None = None
-    """a run folder to continue; flags may change its budget, rate or device, but not its model or data"""
+    """a run folder to continue; flags may change its budget, rate, device or where its data are, but not its model"""
     dry_run: bool = False
     """print the resolved settings as JSON and stop"""
     json: bool = False

@@ -62,7 +62,10 @@ def condition_vectors(labels: Labels | None, spec: ConditionSpec) -> np.ndarray:
     missing = list(spec.names) if part is None else [name for name in spec.names if name not in part.names]
     if part is None or (missing and spec.kind != "class"):
         few = ", ".join(missing[:5])
-        raise InputError(f"these pictures have no {spec.kind} labels for {few}, which the model is told; add them")
+        raise InputError(
+            f"these pictures have no {spec.kind} labels for {few}, which the model is told; add them, or say what all "
+            f"of them show (--{spec.kind})"
+        )
     if spec.kind == "class":
         strangers = sorted({part.names[value] for value in np.unique(part.values)} - set(spec.names))
         if strangers:

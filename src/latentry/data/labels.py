@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ import numpy as np
 from latentry.errors import InputError
 
 CLASS_COLUMNS = ("class", "label", "target", "labels", "classes", "y", "fine_label")
+_MOST_NUMBERED = 20  # classes that are called by numbers, beside others that are not
 _YES_NO = {"0": 0, "1": 1, "-1": 0, "true": 1, "false": 0, "yes": 1, "no": 0}
 
 
@@ -127,7 +129,7 @@ def labels_from_columns(
         class_names: the names of classes, for columns that hold their numbers.
 
     Raises:
-        InputError: more than one column of text or of classes.
+        InputError: more than one column of text or of classes, or a column of numbers with something else in it.
     """
     texts = {name: [_text(value) for value in column] for name, column in columns.items()}
     classes: dict[str, ClassLabels] = {}
@@ -140,9 +142,11 @@ def labels_from_columns(
             classes[name] = integer_classes(int(text) for text in column)
         elif all(text.lower() in _YES_NO for text in column):
             attributes[name] = [_YES_NO[text.lower()] for text in column]
-        elif (values := _as_floats(column)) is not None:
-            numbers[name] = values
+        elif all(_is_number(text) for text in column):
+            numbers[name] = [float(text) for text in column]
         else:
+            if name.lower() not in CLASS_COLUMNS:
+                _refuse_spoilt_numbers(column, name, where)
             classes[name] = class_labels(column)
     if len(classes) > 1:
         raise InputError(
@@ -176,10 +180,26 @@ def _is_integer(text: str) -> bool:
     return text.removeprefix("-").isdecimal()
 
 
-def _as_floats(column: Sequence[str]) -> list[float] | None:
-    """The column as finite numbers, or `None` where one is not."""
+def _is_number(text: str) -> bool:
+    """Whether it spells a finite number."""
     try:
-        values = [float(text) for text in column]
+        return math.isfinite(float(text))
     except ValueError:
-        return None
-    return values if all(np.isfinite(values)) else None
+        return False
+
+
+def _refuse_spoilt_numbers(column: Sequence[str], name: str, where: str) -> None:
+    """Refuse a column that is numbers but for a few cells, which would each become a class.
+
+    Raises:
+        InputError: most cells are numbers, with fractions or of more values than a few classes have.
+    """
+    numbers = [text for text in column if _is_number(text)]
+    as_classes = all(_is_integer(text) for text in numbers) and len(set(numbers)) <= _MOST_NUMBERED
+    if 2 * len(numbers) <= len(column) or as_classes:
+        return
+    row = next(row for row, text in enumerate(column) if not _is_number(text))
+    raise InputError(
+        f"{where}: column {name} holds numbers in {len(numbers):,} of {len(column):,} rows and {column[row]!r} in row "
+        f"{row + 1}; give every picture a number, or call the column {CLASS_COLUMNS[0]} if these are names of classes"
+    )

@@ -55,6 +55,17 @@ def open_source(spec: Any, size: tuple[int, int] | None = None) -> Source | Poin
     )
 
 
+def in_full(spec: str) -> str:
+    """A spec that means the same in every working folder: with its path in full; names stay as they are."""
+    if spec.startswith("hf:"):
+        return spec
+    if stacked := parse_stacked(spec):
+        return spec.removesuffix(stacked[1]) + in_full(stacked[1])
+    if parse_builtin(spec, None):
+        return spec
+    return str(Path(spec).expanduser().absolute())
+
+
 def short_name(text: str) -> str:
     """The text as a name fit for a folder: letters, digits, dots, hyphens and underscores."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")[:60] or "pictures"

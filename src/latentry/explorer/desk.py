@@ -14,12 +14,12 @@ from latentry.errors import InputError
 from latentry.explorer import messages as m
 from latentry.explorer.latent_map import DrawnMap, draw_map
 from latentry.explorer.live import has_log, newest_weights, read_grid, read_live
-from latentry.explorer.shown import Control, Found, Shown, nearest_training, told_of_photograph, vector_controls
+from latentry.explorer.shown import Control, Found, Shown, nearest_training, vector_controls
 from latentry.explorer.uploads import read_upload
 from latentry.latent import through
 from latentry.metrics.similarity import ssim
-from latentry.models.conditions import Wish
 from latentry.models.trained import TrainedModel
+from latentry.models.wish import Wish
 from latentry.report.animation import save_animation
 from latentry.report.grid import to_png
 
@@ -64,7 +64,7 @@ class Desk:
         run = self._run(asked.run)
         model = run.ready
         picture = read_upload(asked.picture, model.network.image, model.config.data.fit)
-        told = told_of_photograph(model, _wish(asked.wish))
+        told = _wish(asked.wish).told(1, model.condition)
         inside = None
         if asked.search:
             searched = run.tools.search(model, picture, told)

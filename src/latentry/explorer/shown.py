@@ -12,11 +12,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
 
 from latentry.data import ImageSet
 from latentry.errors import InputError
-from latentry.models.conditions import Wish
 from latentry.models.trained import TrainedModel
 from latentry.models.vectors import Vector
 
@@ -193,22 +191,6 @@ def dimension_control(dim: int, shape: tuple[int, ...], spread: float, note: str
 def direction_controls(vectors: Sequence[Vector]) -> list[Control]:
     """Directions that were found without labels, as sliders."""
     return [_of_vector(vector) for vector in vectors]
-
-
-def told_of_photograph(model: TrainedModel, wish: Wish) -> np.ndarray | None:
-    """What a conditional model is told of a picture that comes without labels, [1, K]: what is unsaid stays unknown.
-
-    Raises:
-        InputError: the model is told the class, and none is given.
-    """
-    spec, known = model.network.condition, model.network.conditions
-    wish.against(spec)
-    if spec is None or known is None:
-        return None
-    if spec.kind == "class" and wish.class_name is None:
-        raise InputError("this model is told the class; choose what the photograph shows, and drop it again")
-    unknown = torch.zeros(1, spec.size, device=model.device)
-    return known.apply_wish(unknown, wish).cpu().numpy()
 
 
 def nearest_training(shown: Shown, picture: np.ndarray, k: int = 6) -> tuple[np.ndarray, np.ndarray]:

@@ -7,12 +7,12 @@ import dataclasses
 import torch
 from torch import Tensor, nn
 
-from latentry.errors import InputError
 from latentry.models.autoencoder import Autoencoder, AutoencoderMethod
 from latentry.models.conditions import N_EXAMPLES
 from latentry.models.contract import Batch, Method
 from latentry.models.critic import Critic
 from latentry.models.gan import GAN, GANMethod
+from latentry.models.own import OwnNetworks
 from latentry.models.vae import VAE, VAEMethod
 from latentry.models.vqvae import VQVAE, VQVAEMethod
 from latentry.nn import (
@@ -45,28 +45,6 @@ _FAINT, _FAINT_MLP = 0.1, 0.5
 _N_FIRST_CODES = 256  # pictures whose encoder outputs the codes start from
 
 
-@dataclasses.dataclass(frozen=True)
-class OwnNetworks:
-    """The caller's own networks, in place of those that the settings describe.
-
-    Attributes:
-        encoder: pictures in [-1, 1], [B, C, H, W], to [B, D] (autoencoder), [B, 2 D] (VAE: means, log-variances) or
-            [B, D, h, w] (VQ-VAE).
-        decoder: latents [B, D], or [B, D, h, w], to [B, C, H, W] without a final nonlinearity; of a GAN, the generator.
-        critic: of a GAN, pictures [B / m, m C, H, W], m of them judged together, and their conditions [B, K] or None,
-            to a `Judgement`.
-    """
-
-    encoder: nn.Module | None = None
-    decoder: nn.Module | None = None
-    critic: nn.Module | None = None
-
-    @property
-    def given(self) -> list[str]:
-        """The names of those that are there."""
-        return [field.name for field in dataclasses.fields(self) if getattr(self, field.name) is not None]
-
-
 def build_model(
     config: Config, image: ImageSpec, condition: ConditionSpec | None = None, own: OwnNetworks | None = None
 ) -> Model:
@@ -77,8 +55,12 @@ def build_model(
         image: the size of the pictures.
         condition: what the model is told.
         own: the caller's own networks.
+
+    Raises:
+        InputError: one of those is not what the model takes, or the settings describe no network for such pictures.
     """
     own, settings, network = own or OwnNetworks(), config.model, config.network
+    own.check(config, image, condition)
     if isinstance(settings, VQVAESettings):
         return _build_quantised(settings, network, image, condition, own)
     in_norms = config.condition.condition_by == "norm"
@@ -122,22 +104,8 @@ def _build_quantised(
         plan = plan_grid(network, image)
         grid = (plan.height, plan.width)
     else:
-        grid = _grid_of(encoder, image, settings.latent)
+        grid = own.grid(image, settings.latent)
     return VQVAE(encoder, decoder, image, grid, settings, condition)
-
-
-@torch.no_grad()
-def _grid_of(encoder: nn.Module, image: ImageSpec, latent: int) -> tuple[int, int]:
-    """The height and width of what the caller's own encoder makes of a picture."""
-    training = encoder.training
-    shape = tuple(encoder.eval()(torch.zeros(1, *image.shape)).shape)
-    encoder.train(training)
-    if len(shape) != 4 or shape[1] != latent:
-        raise InputError(
-            f"your encoder makes {list(shape)} of one picture; a vq-vae needs [1, latent (={latent}), h, w]; "
-            "end it with a convolution, or set latent"
-        )
-    return shape[2:]
 
 
 def critic_network(config: Config) -> NetworkSettings:

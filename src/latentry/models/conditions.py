@@ -8,7 +8,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from latentry.models.wish import Wish as Wish
 from latentry.settings.specs import ConditionSpec
 
 N_EXAMPLES = 1000  # condition vectors of training pictures that travel with a model
@@ -30,13 +29,6 @@ class Conditions(nn.Module):
     def draw(self, n: int, *, rng: torch.Generator) -> Tensor:
         """Conditions [n, K], as often as the data have them."""
         return self.examples[torch.randint(N_EXAMPLES, (n,), generator=rng, device=rng.device)]
-
-    def apply_wish(self, drawn: Tensor, wish: Wish) -> Tensor:
-        """Conditions [n, K] with what is wished for in place of what was drawn."""
-        columns, values = wish.against(self.spec)
-        changed = drawn.clone()
-        changed[:, columns] = torch.tensor(values, dtype=drawn.dtype, device=drawn.device)
-        return changed
 
 
 def tell(network: nn.Module, x: Tensor, condition: Tensor | None) -> Tensor:

@@ -13,7 +13,8 @@ from torch import nn
 from latentry._version import __version__
 from latentry.errors import InputError
 from latentry.files import json_bytes, pack_tensors, read_json, write_folder
-from latentry.models.build import Model, OwnNetworks, build_model
+from latentry.models.build import Model, build_model
+from latentry.models.own import OwnNetworks
 from latentry.models.sampler import GaussianMixture
 from latentry.models.second_stage import TwoStage
 from latentry.settings.config import Config, config_from_json

@@ -63,6 +63,24 @@ class Wish:
             asked = {n: (v - spec.centre[place[n]]) / spec.spread[place[n]] for n, v in self.numbers.items()}
         return [spec.names.index(name) for name in asked], list(asked.values())
 
+    def told(self, n: int, spec: ConditionSpec | None) -> np.ndarray | None:
+        """What a model is told of n pictures that come without labels, float32 [n, K]; None where it is told nothing.
+
+        What is not said of them stays unknown: between yes and no; of numbers, the mean.
+
+        Raises:
+            InputError: the model is told the class, and none is said; or see `against`.
+        """
+        self.against(spec)
+        if spec is None:
+            return None
+        if spec.kind == "class" and self.class_name is None:
+            raise InputError(
+                "this model is told the class, and these pictures come without one; say which they show (--class): "
+                f"{_few(spec.names)}"
+            )
+        return self.apply(np.zeros((n, spec.size), np.float32), spec)
+
     def apply(self, drawn: np.ndarray, spec: ConditionSpec) -> np.ndarray:
         """Conditions, float32 [n, K], with what is wished for in place of what was drawn."""
         columns, values = self.against(spec)

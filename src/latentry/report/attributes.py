@@ -13,8 +13,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from latentry.errors import InputError
-from latentry.files import write_file
+from latentry.files import make_folder, write_file
 from latentry.latent import EditGrade, flip_matrix
 from latentry.latent.vectors import UNIT
 from latentry.models.trained import TrainedModel
@@ -71,11 +70,7 @@ def write_attributes(folder: Path, model: TrainedModel, report: AttributeReport)
     for vector in report.vectors:
         if vector.name not in sheets:
             sheets[vector.name] = to_png(strip_sheet(model, report, vector))
-    strips = folder / "attributes"
-    try:
-        strips.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot write to {strips}: {error.strerror}") from error
+    strips = make_folder(folder / "attributes")
     for name, png in sheets.items():
         write_file(strips / f"{file_name(name)}.png", png)
     path = folder / "attributes.html"

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from latentry.errors import InputError
-from latentry.files import write_file
+from latentry.files import make_folder, write_file
 from latentry.metrics.comparison import Group
 from latentry.metrics.passport import Passport
 from latentry.report.comparison import REAL, Comparison, Contender, differing_settings, table_rows
@@ -56,10 +55,7 @@ def write_comparison_page(path: Path, comparison: Comparison) -> Path:
         ]
     )
     page = document(f"Comparison: {names}", body, _MORE_STYLE)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}") from error
+    make_folder(path.parent)
     write_file(path, page)
     return path
 

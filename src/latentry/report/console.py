@@ -49,7 +49,11 @@ class ConsoleObserver:
         if str(record.get("compile", "off")).startswith("on"):  # that nothing changes is for the log alone
             self._console.print(f"compile {record['compile']}", highlight=False, soft_wrap=True)
         terms = record["held_out"] or record["train"]
-        shown = [f"{name} {value:,.1f}" for name, value in terms.items() if isinstance(value, float)]
+        shown = [
+            f"{name} {value:{',.1f' if abs(value) >= 10 else '.3g'}}"
+            for name, value in terms.items()
+            if isinstance(value, float)
+        ]
         units = [f"{terms['active_units']} active units"] if "active_units" in terms else []
         which = "held out" if record["held_out"] else "training"
         head = f"{record['images']:>11,} images  {record['images_per_sec']:>7,.0f}/s  {duration(record['seconds']):>6}"

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from latentry.errors import InputError
-from latentry.files import write_file
+from latentry.files import make_folder, write_file
 from latentry.report.scatter import draw_points
 
 if TYPE_CHECKING:
@@ -117,10 +117,7 @@ def save_pictures(path: Path, images: np.ndarray, names: list[str], columns: int
             "end -o in .png for a scatter plot of all, or in .npy for their coordinates"
         )
     else:
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"cannot write to {path}: {error.strerror}") from error
+        make_folder(path)
         for name, image in zip(names, images, strict=True):
             save_png(path / f"{name}.png", image)
     return path

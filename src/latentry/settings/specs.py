@@ -17,6 +17,9 @@ class ImageSpec:
     width: int
     points: bool = False  # a toy world: 2 channels of one pixel hold a point of the plane in its own coordinates
 
+    def __str__(self) -> str:
+        return "points of the plane" if self.points else f"pictures of {self.channels} x {self.height} x {self.width}"
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """`(C, H, W)`."""

@@ -24,11 +24,11 @@ def parse_seconds(text: str) -> float:
     return seconds
 
 
-def parse_count(text: str) -> int:
+def parse_count(text: str, name: str = "images") -> int:
     """The number of images in a count such as `2000000`, `500k` or `2M`."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([kMG]?)", text)
     if match is None or (count := round(float(match[1]) * _COUNTS[match[2]])) < 1:
-        raise InputError(f"images (={text!r}) must be a count above 0 such as 60000, 500k or 2M")
+        raise InputError(f"{name} (={text!r}) must be a count above 0 such as 60000, 500k or 2M")
     return count
 
 
@@ -101,7 +101,7 @@ class TrainingSettings:
         if self.epochs is not None and not (0 < self.epochs < math.inf):
             raise InputError(f"epochs (={self.epochs}) must be above 0")
         if self.ema is not None:
-            parse_count(self.ema)
+            parse_count(self.ema, "ema")
         for name in ("batch", "ticks", "checkpoints", "keep"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} (={getattr(self, name)}) must be at least 1")

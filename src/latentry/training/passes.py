@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from latentry.errors import InputError
-from latentry.models.build import OwnNetworks
+from latentry.models.own import OwnNetworks
 from latentry.ranks import Ranks
 from latentry.settings.config import Config
 from latentry.settings.gan import GANSettings

@@ -65,7 +65,7 @@ class Run:
         return self.path / "model"
 
     def read_config(self) -> Config:
-        """The settings that the run was started with."""
+        """The settings that the run was started, or last continued, with."""
         return config_from_json(read_json(self.config_file))
 
     def read_log(self) -> list[dict[str, Any]]:

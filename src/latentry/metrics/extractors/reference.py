@@ -16,7 +16,7 @@ import numpy as np
 
 from latentry.data import ImageSet, cache_folder
 from latentry.errors import InputError
-from latentry.files import write_file
+from latentry.files import check_output, write_file
 from latentry.metrics.estimates import refuse_other_dimension
 from latentry.metrics.extractors.extractor import Advance, Extractor
 from latentry.metrics.gaussian import GaussianStatistics
@@ -51,8 +51,7 @@ def export_statistics(path: Path, features: np.ndarray, extractor: Extractor, da
         extractor: what gave them.
         data: fingerprint of the pictures.
     """
-    if path.suffix != ".npz":
-        raise InputError(f"statistics are written as .npz, not {path.name!r}; end the name in .npz")
+    check_output(path, ".npz")
     facts = {"extractor": extractor.name, "extractor_hash": extractor.weights, "resize": extractor.resize, "data": data}
     GaussianStatistics.of(features).save(path, facts)
 
