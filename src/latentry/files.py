@@ -15,6 +15,8 @@ from latentry.errors import InputError
 if TYPE_CHECKING:
     from torch import Tensor
 
+_ATTEMPTS = 10  # to replace a folder that another process replaces as well
+
 
 def check_output(path: Path, *endings: str) -> None:
     """Refuse before any work what could not be written after it.
@@ -125,14 +127,33 @@ def write_folder(final: Path, files: dict[str, bytes]) -> None:
             (temporary / name).parent.mkdir(parents=True, exist_ok=True)
             _write_synced(temporary / name, content)
         _sync_folder(temporary)
-        if final.exists():
-            final.rename(earlier)
-        temporary.rename(final)
+        _take_place(temporary, final, earlier)
         _sync_folder(final.parent)
     except OSError as error:
-        shutil.rmtree(temporary, ignore_errors=True)
         raise InputError(f"cannot write {final}: {error.strerror}; free space or write elsewhere") from error
-    shutil.rmtree(earlier, ignore_errors=True)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(earlier, ignore_errors=True)
+
+
+def _take_place(folder: Path, final: Path, earlier: Path) -> None:
+    """Give a folder its final name, and what had that the name `earlier`; what another process puts there is replaced.
+
+    Raises:
+        OSError: it cannot be done; what was there is there again.
+    """
+    for attempts_left in reversed(range(_ATTEMPTS)):
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                final.rename(earlier)
+            folder.rename(final)
+            return
+        except OSError:
+            if earlier.exists() and not final.exists():
+                earlier.rename(final)
+            shutil.rmtree(earlier, ignore_errors=True)
+            if not attempts_left:
+                raise
 
 
 def pack_tensors(tensors: dict[str, Tensor]) -> bytes:

@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ import torch
 from torch import nn
 
 import latentry
+import latentry.training.run as run_module
 from latentry.errors import InputError
 from latentry.models.critic import Judgement
 from latentry.models.vae import VAEMethod
+from latentry.training.checkpoint import list_checkpoints, read_state
 from latentry.training.loop import Loop
-from latentry.training.run import open_run
+from latentry.training.run import Run, open_run
 
 SMALL: dict[str, Any] = {
     "images": "400",
@@ -148,6 +151,55 @@ def test_a_users_own_data_set_and_networks(pictures, tmp_path):
     assert array.log[-1]["images"] == run.log[-1]["images"]
 
 
+def test_a_run_that_goes_on_for_longer_has_not_ended_until_it_has(pictures, tmp_path, monkeypatch):
+    """Stopped on the way, it is continued to the new end without being told of it again."""
+    run = latentry.train("vae", pictures, out=tmp_path, **{**SMALL, "images": "100"}).run
+    assert open_run(run.path).ended
+    longer = run.read_config().with_settings(images="400")
+    appended = Run.append_log
+
+    def stop_behind(self: Run, record: dict[str, Any]) -> None:
+        appended(self, record)
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(Run, "append_log", stop_behind)
+    assert not latentry.resume(run.path, pictures, config=longer).finished
+    monkeypatch.undo()
+    assert not open_run(run.path).ended
+    result = latentry.resume(run.path, pictures)
+    assert result.finished and open_run(run.path).ended and result.log[-1]["images"] == 400
+    shorter = run.read_config().with_settings(images="200")
+    assert latentry.resume(run.path, pictures, config=shorter).finished
+    assert open_run(run.path).ended and run.read_config() == longer  # nothing was trained, and nothing is forgotten
+
+
+def test_weights_that_are_not_finite_are_never_saved(pictures, tmp_path, monkeypatch):
+    """The loss still is, at the step before: it is of the weights before."""
+    step = Loop._step
+
+    def spoil(self: Loop, progress: float) -> None:
+        step(self, progress)
+        if self.at.images == 400:
+            next(self.method.module.parameters()).data[0] = torch.nan
+
+    monkeypatch.setattr(Loop, "_step", spoil)
+    with pytest.raises(InputError, match=r"non-finite by image 400: first non-finite weights: .*000200; try"):
+        latentry.train("vae", pictures, out=tmp_path, **SMALL)
+    [run] = tmp_path.iterdir()
+    assert [path.name for path in (run / "checkpoints").iterdir()] == ["000000000200"]
+
+
+def test_every_checkpoint_is_written_and_scored(pictures, tmp_path, monkeypatch):
+    """Where a step is longer than a tick, and where time alone would have asked for one at every step."""
+    settings = {**SMALL, "images": "140", "keep": 20}  # seven steps
+    run = latentry.train("vae", pictures, out=tmp_path, **{**settings, "ticks": 20, "checkpoints": 5}).run
+    assert len(list_checkpoints(run.checkpoints)) == 5
+    monkeypatch.setattr("latentry.training.loop._SAFETY_SECONDS", -1.0)
+    hasty = latentry.train("vae", pictures, out=tmp_path, **{**settings, "ticks": 7, "checkpoints": 7}).run
+    scores = [read_state(path)["score"] for path in list_checkpoints(hasty.checkpoints)]
+    assert len(scores) == 7 and None not in scores
+
+
 class Own(nn.Module):
     """One linear layer from what is flattened, and the condition beside it, to a shape."""
 
@@ -189,10 +241,10 @@ def test_networks_that_do_not_fit_are_refused_before_there_is_a_run(recipe, netw
 
 
 def test_a_conditional_models_own_networks_are_tried_with_a_condition(tmp_path):
-    own = {"decoder": Own(3 + 10, 1, 8, 8), "critic": OwnCritic(64 + 10)}
-    settings = {"data": "digits:120", "size": "8", "latent": 3, "batch": 20, "images": "100", "augment": "none"}
-    run = latentry.train("cgan", out=tmp_path, flip="no", ticks=1, **own, **settings)
-    assert latentry.load(run.path, decoder=own["decoder"]).sample(2, class_name="7").shape == (2, 1, 8, 8)
+    decoder, critic = Own(3 + 10, 1, 8, 8), OwnCritic(64 + 10)
+    settings: dict[str, Any] = {"size": "8", "latent": 3, "batch": 20, "images": "100", "augment": "none", "ticks": 1}
+    run = latentry.train("cgan", "digits:120", out=tmp_path, flip="no", decoder=decoder, critic=critic, **settings)
+    assert latentry.load(run.path, decoder=decoder).sample(2, class_name="7").shape == (2, 1, 8, 8)
 
 
 def test_a_run_stopped_between_ticks_logs_what_one_that_was_not_does(pictures, tmp_path, monkeypatch):
@@ -285,6 +337,28 @@ def test_training_neither_reads_nor_sets_the_global_seed(pictures, tmp_path):
 def test_runs_are_never_overwritten(pictures, tmp_path):
     paths = [latentry.train("vae", pictures, out=tmp_path, **SMALL).path for _ in range(2)]
     assert [path.name[:6] for path in paths] == ["00000-", "00001-"]
+
+
+def test_a_single_picture_has_no_distribution_of_latents(tmp_path):
+    with pytest.raises(InputError, match="a single picture is left to train on; give two at least, or take vae"):
+        latentry.train("autoencoder", np.zeros((1, 1, 12, 12), np.uint8), out=tmp_path / "runs", **SMALL)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_latents_take_as_many_conditions_as_seeds(tmp_path):
+    run = latentry.train("cvae", "digits:120", out=tmp_path, **{**SMALL, "images": "100", "size": "8", "latent": 3})
+    model = run.load()
+    told = model.conditions([0, 1, 2])
+    for conditions in (None, told):
+        with pytest.raises(InputError, match="conditions"):
+            model.latents([0, 1], conditions=conditions)
+    assert model.latents([0, 1, 2], conditions=told).shape == (3, 3)
+
+
+def test_runs_that_begin_at_once_have_numbers_of_their_own(tmp_path):
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda k: run_module._claim_number(tmp_path, f"name{k % 5}"), range(40)))
+    assert len({path.name[:5] for path in made}) == 40 and all(path.is_dir() for path in made)
 
 
 def test_the_first_value_that_is_not_finite_stops_the_run(pictures, tmp_path):

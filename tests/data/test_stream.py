@@ -77,6 +77,17 @@ def test_copies_of_a_picture_stay_on_one_side() -> None:
         assert len(held) == 18
 
 
+def test_many_copies_of_a_picture_do_not_empty_the_holdout() -> None:
+    """Of 100 pictures 30 are one blank page: a group that does not fit is passed over, whenever its turn comes."""
+    images = pictures(100, dict.fromkeys(range(1, 30), 0))
+    for seed in range(30):
+        train, held = holdout_indices(images, 0.05, seed)
+        assert len(held) == 5 and not set(held) & set(range(30)) and len(train) == 95
+    images = pictures(20, {row: 0 if row < 15 else 15 for row in range(20)})  # two pictures, 15 and 5 times
+    for seed in range(10):
+        assert set(holdout_indices(images, 0.05, seed)[1]) == set(range(15, 20))  # none fits: the smallest
+
+
 def test_no_holdout_and_sets_that_cannot_be_divided() -> None:
     assert len(holdout_indices(pictures(5), 0, seed=0)[1]) == 0
     assert [len(part) for part in holdout_indices(pictures(2), 0.05, seed=0)] == [1, 1]

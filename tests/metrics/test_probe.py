@@ -138,6 +138,18 @@ def test_probe_is_kept_and_trained_anew_only_for_more(monkeypatch: pytest.Monkey
     assert probe_for(images, CLASSES, n_shown=len(images), seed=1).facts.seed == 1
 
 
+def test_a_damaged_probe_is_trained_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LATENTRY_CACHE", str(tmp_path))
+    images = open_images("digits:200", size=8)
+    first = probe_for(images, CLASSES, n_shown=200, seed=0)
+    [weights] = tmp_path.rglob("probes/*/*.safetensors")
+    for damage in (lambda: weights.write_bytes(weights.read_bytes()[:50]), weights.unlink):
+        damage()
+        again = probe_for(images, CLASSES, n_shown=200, seed=0)
+        assert np.array_equal(again.predict(images.images[:9]), first.predict(images.images[:9]))
+        assert weights.stat().st_size > 50
+
+
 def test_degraded_batches_keep_half_of_the_pictures_and_blur_the_others() -> None:
     """Blur keeps a flat picture flat and spreads a dot; noise is at most a tenth."""
     flat = torch.full((400, 1, 32, 32), 0.25)

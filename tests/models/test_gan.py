@@ -157,6 +157,21 @@ def test_batch_statistics_are_of_real_or_of_generated_pictures() -> None:
         assert sizes == [16 // passes] * passes
 
 
+@pytest.mark.parametrize("constraint", ["r1", "r2", "r1-r2"])
+def test_slopes_of_a_critic_with_batch_statistics_are_taken_apart_too(constraint: str) -> None:
+    """Such a critic is the caller's own; R1 and R2 of two passes are those of one, where nothing reads the batch."""
+    method = method_of(small("r3gan", constraint=constraint))
+    x, sizes = pictures(8), list[int]()
+    method.critic.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
+    whole = method._judge_with_slope(torch.cat([x, made(method)]), None)
+    method.together = False
+    parts = method._judge_with_slope(torch.cat([x, made(method)]), None)
+    assert sizes == [16, 8, 8]
+    for one, two in zip(whole[:2], parts[:2], strict=True):
+        torch.testing.assert_close(one.score, two.score)
+    torch.testing.assert_close(whole[2], parts[2])
+
+
 def test_critic_has_its_own_rate_and_schedule() -> None:
     config = small("gan", lr=1e-3, critic_lr=4e-3, schedule="cosine", critic_schedule="constant", warmup=0.0)
     method = method_of(config)

@@ -91,15 +91,20 @@ def test_a_replay_draws_the_numbers_of_before_and_disturbs_nothing() -> None:
 
 @pytest.mark.parametrize("decay", [0.0, 0.1])
 def test_rmsprop_is_torchs(decay: float) -> None:
-    """Adam without momentum and without correction: the same weights as RMSprop, from the first step on."""
+    """Adam without momentum and without correction: the same weights as RMSprop, from the first step on.
+
+    Decay is AdamW's: a step first takes rate times decay of each weight, whatever its slopes.
+    """
     settings = TrainingSettings(optimiser="rmsprop", lr=0.01, adam_beta2=0.9, weight_decay=decay)
     slopes = torch.randn(50, 4, generator=rng())
     ours, theirs = nn.Parameter(torch.ones(4)), nn.Parameter(torch.ones(4))
     optimisers = (
         build_optimiser([ours], settings),
-        torch.optim.RMSprop([theirs], lr=0.01, alpha=0.9, weight_decay=decay),
+        torch.optim.RMSprop([theirs], lr=0.01, alpha=0.9),
     )
     for slope in slopes:
+        with torch.no_grad():
+            theirs.mul_(1 - 0.01 * decay)
         for weight, optimiser in zip((ours, theirs), optimisers, strict=True):
             weight.grad = slope.clone()
             optimiser.step()

@@ -1,4 +1,5 @@
 import errno
+import math
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from torch import nn
 
 from latentry import files
 from latentry.errors import InputError
+from latentry.training import checkpoint
 from latentry.training.checkpoint import (
     best_checkpoint,
     list_checkpoints,
@@ -44,6 +46,27 @@ def test_newest_k_and_best_are_kept(tmp_path):
     best = best_checkpoint(tmp_path)
     assert best is not None
     assert int(best.name) == 20
+
+
+def test_a_score_that_is_no_number_is_no_best_one(tmp_path):
+    for images, score in [(10, 5.0), (20, 1.0), (30, math.nan), (40, math.inf)]:
+        save(tmp_path, images, score)
+        prune(tmp_path, keep=1)
+    assert [int(path.name) for path in list_checkpoints(tmp_path)] == [20, 40]
+    assert best_checkpoint(tmp_path) == list_checkpoints(tmp_path)[0]
+
+
+def test_a_checkpoint_that_is_pruned_meanwhile_is_not_missed(tmp_path, monkeypatch):
+    gone, kept = save(tmp_path, 10, 1.0), save(tmp_path, 20, 2.0)
+    read = checkpoint.read_state
+
+    def late(path):
+        if path == gone and path.exists():
+            path.rename(tmp_path / ".gone")
+        return read(path)
+
+    monkeypatch.setattr(checkpoint, "read_state", late)
+    assert best_checkpoint(tmp_path) == kept
 
 
 @pytest.mark.parametrize("name", ["state.safetensors", "state.json"])

@@ -127,7 +127,12 @@ def _check(config: Config, images: ImageSet, own: OwnNetworks, ranks: Ranks) -> 
             "larger holdout, or holdout=0"
         )
     condition = _condition(config, images, rows)
-    build_model(config, images.spec, condition, own)
+    model = build_model(config, images.spec, condition, own)
+    if len(rows) < 2 and model.own_prior is None:
+        raise InputError(
+            f"{config.recipe} draws from what is fitted to latents, and of {images.name} a single picture is left to "
+            "train on; give two at least, or take vae, which has a prior of its own"
+        )
     return {
         "name": images.name,
         "fingerprint": images.fingerprint,

@@ -103,7 +103,7 @@ def _small_data(subject: Subject, n_fake: int) -> tuple[str, ...]:
         return ()
     return (
         f"small data, {n:,} real pictures, so {n_real:,} against {n_fake:,}: distances are mostly bias (look at their "
-        "floor); none may be set beside a published one; runs whose intervals overlap cannot be ranked; and that no "
+        "floor); none may be set beside a published one; `latentry compare` says which runs can be ranked; and that no "
         f"copy was found rules out shares above {3 / max(1, n_fake):.1%} alone",
     )
 

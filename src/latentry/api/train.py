@@ -171,12 +171,14 @@ def _resume(
             "put them back as they were, or start a new run"
         )
     loop = assemble(run, config, images, own, observers, ranks)
-    if ranks.first:
-        write_json(run.config_file, config.to_json())
     if checkpoints := on_first(ranks, lambda: list_checkpoints(run.checkpoints)):
         loop.resume(checkpoints[-1])
     elif ranks.first:
         run.rewind_log(0)  # killed before its first checkpoint: from the beginning
+    if ranks.first:
+        # Where nothing is left to train, its settings stay those that it was trained with.
+        kept = config if loop.left else run.read_config().with_settings(data=config.data.data)
+        write_json(run.config_file, kept.to_json())
     return _run_loop(loop, images, own)
 
 
@@ -200,7 +202,7 @@ def _run_loop(loop: Loop, images: ImageSet, own: OwnNetworks) -> TrainingResult:
 
 def _has_ended(run: Run) -> bool:
     """Whether a run has all that its end leaves behind; the page comes last."""
-    return (run.model / WEIGHTS).is_file() and (run.path / PAGE).is_file()
+    return run.ended and (run.model / WEIGHTS).is_file() and (run.path / PAGE).is_file()
 
 
 def _finish(loop: Loop, images: ImageSet, own: OwnNetworks) -> None:

@@ -80,5 +80,5 @@ def _row(run: Any) -> RunRow:
         images=last["images"],
         seconds=last["seconds"],
         held_out_loss=(held_out or {}).get("loss"),  # a game of two has none
-        state="finished" if run.model.is_dir() else "unfinished",
+        state="finished" if run.ended else "unfinished",
     )

@@ -174,7 +174,8 @@ def _fit(image: Image.Image, policy: Policy) -> Image.Image:
     scales = (policy.width / width, policy.height / height)
     if policy.fit == "crop":
         scale = max(scales)
-        across, down = policy.width / scale, policy.height / scale  # of the picture, what is kept
+        # Of the picture, what is kept; by rounding it can be an ulp more than there is, which is refused.
+        across, down = min(width, policy.width / scale), min(height, policy.height / scale)
         left, top = (width - across) / 2, (height - down) / 2
         if scale == 1:  # whole pixels, so that nothing is blurred
             left, top = math.floor(left), math.floor(top)

@@ -111,11 +111,14 @@ def holdout_indices(images: ImageSet, fraction: float, seed: int) -> tuple[np.nd
     sizes = np.bincount(picture, minlength=groups)
     order = np.random.default_rng([_HOLDOUT_STREAM, seed]).permutation(groups)
     wanted = min(max(1, round(fraction * n)), n - 1)
-    before = np.concatenate([[0], np.cumsum(sizes[order])[:-1]])  # pictures held out before each group's turn
-    taken = order[(before + sizes[order] <= wanted)]
-    if len(taken) == 0:
-        taken = order[:1]
-    held = np.isin(picture, taken)
+    taken, left = [], wanted
+    for group, size in zip(order.tolist(), sizes[order].tolist(), strict=True):
+        if size <= left:
+            taken.append(group)
+            left -= size
+        if left == 0:
+            break
+    held = np.isin(picture, taken or [int(sizes.argmin())])
     return np.flatnonzero(~held), np.flatnonzero(held)
 
 

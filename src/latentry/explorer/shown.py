@@ -103,6 +103,7 @@ class Shown:
         weights: names the weights that `model` has; a run that is training saves newer ones.
         recipe, data: of the run, in words.
         kept: what was computed once: maps, discovered sliders, training pictures.
+        locks: for each of those, held while it is computed.
     """
 
     name: str
@@ -113,7 +114,7 @@ class Shown:
     recipe: str
     data: str
     kept: dict[Any, Any] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    locks: dict[Any, threading.Lock] = field(default_factory=dict)
 
     @property
     def ready(self) -> TrainedModel:
@@ -128,16 +129,16 @@ class Shown:
 
     def once(self, key: Any, compute: Callable[[], Any]) -> Any:
         """What `compute` returns, computed when it is first asked for with these weights."""
-        with self.lock:
-            if key not in self.kept:
-                self.kept[key] = compute()
-            return self.kept[key]
+        kept = self.kept
+        if key not in kept:
+            with self.locks.setdefault(key, threading.Lock()):  # of its own: a slider does not wait for a map
+                if key not in kept:
+                    kept[key] = compute()
+        return kept[key]
 
     def take_newer(self, weights: str) -> None:
         """Load again, and forget what was computed with the old weights."""
-        model = self.tools.load()
-        with self.lock:
-            self.model, self.weights, self.kept = model, weights, {}
+        self.model, self.weights, self.kept = self.tools.load(), weights, {}
 
 
 def vector_controls(model: TrainedModel) -> list[Control]:

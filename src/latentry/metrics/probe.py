@@ -204,7 +204,7 @@ def probe_for(images: ImageSet, spec: ConditionSpec, *, n_shown: int, seed: int,
     epochs = max(1, round(n_shown / len(images)))
     text = json.dumps([images.fingerprint, spec.kind, spec.names, seed, degrade, __version__])
     folder = cache_folder() / "probes" / hashlib.sha256(text.encode()).hexdigest()[:32]
-    if (folder / "probe.json").is_file():
+    with contextlib.suppress(Exception):  # none, or a damaged one, which only costs time
         kept = load_probe(folder)
         if kept.facts.epochs >= epochs and kept.facts.shape == images.spec.shape:
             return kept

@@ -220,9 +220,7 @@ class GANMethod:
     ) -> tuple[Judgement, Judgement, Tensor | None]:
         """What the critic says of both, and the penalty of each pair [B / m] where there is one; no graph is shared."""
         both = pack(torch.cat([x_real, x_fake]), self.game.packing)
-        n = len(both) // 2
-        twice = None if condition is None else torch.cat([condition, condition])
-        real, fake = both[:n], both[n:]
+        real, fake = both.chunk(2)
         penalty: Tensor | None = None
 
         def critic(x: Tensor) -> Tensor:
@@ -232,31 +230,39 @@ class GANMethod:
 
         match self.game.constraint:
             case "r1" | "r2" | "r1-r2":
-                return self._judge_with_slope(both, twice)
+                return self._judge_with_slope(both, condition)
             case "gradient-penalty":
                 penalty = _in_float32(lambda: gradient_penalty(critic, real, fake, rng=rng), both)
             case "dragan":
                 penalty = _in_float32(lambda: dragan_penalty(critic, real, rng=rng), both)
         if self.together:
             with in_parts(2):
+                twice = None if condition is None else torch.cat([condition, condition])
                 return (*self.critic(both, twice).halves(), penalty)
         return self.critic(real, condition), self.critic(fake, condition), penalty
 
-    def _judge_with_slope(self, both: Tensor, twice: Tensor | None) -> tuple[Judgement, Judgement, Tensor]:
-        """Scores and zero-centred penalties in one pass: R1 on real pictures, R2 on generated ones, or both."""
-        guesses: list[Tensor | None] = []
+    def _judge_with_slope(self, both: Tensor, condition: Tensor | None) -> tuple[Judgement, Judgement, Tensor]:
+        """Scores and zero-centred penalties of the same pass: R1 on real pictures, R2 on generated ones, or both."""
 
-        def critic(x: Tensor) -> Tensor:
-            with differentiated_twice():
-                judged: Judgement = self.critic(x, twice)
-            guesses.append(judged.guess)
-            return judged.score
+        def judged(x: Tensor, told: Tensor | None) -> tuple[Judgement, Tensor]:
+            guesses: list[Tensor | None] = []
 
-        with in_parts(2):
-            score, gradient = _in_float32(lambda: score_and_gradient(critic, both), both)
-        on_real, on_fake = zero_centred(gradient).chunk(2)
-        penalty = {"r1": on_real, "r2": on_fake, "r1-r2": on_real + on_fake}[self.game.constraint]
-        return (*Judgement(score, guesses[0]).halves(), penalty)
+            def critic(x: Tensor) -> Tensor:
+                with differentiated_twice():
+                    judgement: Judgement = self.critic(x, told)
+                guesses.append(judgement.guess)
+                return judgement.score
+
+            score, gradient = _in_float32(lambda: score_and_gradient(critic, x), x)
+            return Judgement(score, guesses[0]), zero_centred(gradient)
+
+        if self.together:
+            with in_parts(2):
+                of_both, slopes = judged(both, None if condition is None else torch.cat([condition, condition]))
+            (real, fake), (on_real, on_fake) = of_both.halves(), slopes.chunk(2)
+        else:
+            (real, on_real), (fake, on_fake) = (judged(x, condition) for x in both.chunk(2))
+        return real, fake, {"r1": on_real, "r2": on_fake, "r1-r2": on_real + on_fake}[self.game.constraint]
 
     def _seen(self, x: Tensor, rng: torch.Generator) -> Tensor:
         """What the critic sees of pictures [B, C, H, W]: augmented, where the settings say so."""

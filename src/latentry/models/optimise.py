@@ -32,8 +32,8 @@ def build_optimiser(weights: Weights, training: TrainingSettings) -> torch.optim
     """The optimiser that the settings name.
 
     Adam with decoupled weight decay (Kingma and Ba 2014; Loshchilov and Hutter 2017); RMSprop (Tieleman and Hinton
-    2012), which is Adam without momentum and without correction for the average's start; or plain gradient descent.
-    The first two are fused into one kernel.
+    2012), which is Adam without momentum and without correction for the average's start, with the same decay; or plain
+    gradient descent. The first two are fused into one kernel.
 
     Args:
         weights: weights, or parameter groups; a group's "lr_scale" multiplies the learning rate for it.
@@ -46,12 +46,12 @@ def build_optimiser(weights: Weights, training: TrainingSettings) -> torch.optim
             return torch.optim.AdamW(weights, lr=training.lr, betas=betas, weight_decay=decay, fused=True)
         case "rmsprop":
             betas = (0.0, training.adam_beta2)
-            return _long_begun(torch.optim.Adam(weights, lr=training.lr, betas=betas, weight_decay=decay, fused=True))
+            return _long_begun(torch.optim.AdamW(weights, lr=training.lr, betas=betas, weight_decay=decay, fused=True))
         case "sgd":
             return torch.optim.SGD(weights, lr=training.lr, weight_decay=decay)
 
 
-def _long_begun(adam: torch.optim.Adam) -> torch.optim.Adam:
+def _long_begun(adam: torch.optim.AdamW) -> torch.optim.AdamW:
     """Adam that corrects for nothing, as behind very many steps, though its averages are still zero."""
     for group in adam.param_groups:
         for weight in group["params"]:

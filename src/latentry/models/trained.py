@@ -125,6 +125,7 @@ class TrainedModel(PictureModel):
         conditions: np.ndarray | None = None,
     ) -> np.ndarray:
         """One latent a seed; see `PictureModel`. What a seed's noise is, noise.py says."""
+        self._check_conditions(conditions, len(seeds))
         network = self.network
         name = network.samplers.known(sampler, own=network.own_prior is not None)
         source, tempered = self.source(name), name == "prior" and network.tempered

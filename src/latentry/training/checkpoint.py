@@ -7,6 +7,7 @@ JSON holds a hash of the tensors, so that flipped bytes are noticed when it is r
 from __future__ import annotations
 
 import hashlib
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ def save_checkpoint(folder: Path, tensors: dict[str, Tensor], state: dict[str, A
         InputError: the disk is full or not writable; nothing is left behind, earlier checkpoints are untouched.
     """
     final = folder / f"{state['images']:012d}"
-    if final.exists():  # runs repeat bit for bit, so it holds this very state
+    if final.exists():  # of this very state, written at its tick
         return final
     content = pack_tensors(tensors)
     record = {**state, "sha256": hashlib.sha256(content).hexdigest()}
@@ -79,16 +80,26 @@ def prune(folder: Path, keep: int) -> None:
     best = best_checkpoint(folder)
     for path in checkpoints[:-keep]:
         if path != best:
-            shutil.rmtree(path)
+            path.rename(folder / f".{path.name}")  # at once, for those who read meanwhile
     for left_behind in folder.glob(".*"):
         shutil.rmtree(left_behind, ignore_errors=True)
 
 
 def best_checkpoint(folder: Path) -> Path | None:
-    """The checkpoint with the smallest held-out score among those that count; the newest wins a tie."""
-    scored = [(path, read_state(path).get("score")) for path in reversed(list_checkpoints(folder))]
-    counted = [(path, score) for path, score in scored if score is not None]
+    """The checkpoint with the smallest held-out score among those that have one; the newest wins a tie."""
+    scored = [(path, _score(path)) for path in reversed(list_checkpoints(folder))]
+    counted = [(path, score) for path, score in scored if score is not None and math.isfinite(score)]
     return min(counted, key=lambda pair: pair[1])[0] if counted else None
+
+
+def _score(checkpoint: Path) -> float | None:
+    """Its held-out score; none where it has just been pruned by the run that goes on."""
+    try:
+        return read_state(checkpoint).get("score")
+    except InputError:
+        if checkpoint.exists():
+            raise
+        return None
 
 
 def optimiser_tensors(optimisers: dict[str, torch.optim.Optimizer]) -> dict[str, Tensor]:

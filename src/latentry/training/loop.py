@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -133,18 +133,33 @@ class Loop:
             if now - refreshed > _REFRESH_SECONDS:
                 refreshed = now
                 self._tell_pace(rate)
-            if due:
+            tick = self._ticks_over()
+            if tick > self.at.tick:
+                earlier, self.at.tick = self.at.tick, tick
+                self._tell_pace(rate)
+                self._tick(rate, earlier)
+                images_at_tick, tick_began = self.at.images, time.monotonic()
+            elif due:
                 self._check_finite()
                 self.save(score=None)
-            if self._tick_is_due():
-                self._tell_pace(rate)
-                self._tick(rate)
-                images_at_tick, tick_began = self.at.images, time.monotonic()
         return True
 
+    @property
+    def left(self) -> bool:
+        """Whether there is anything left to train."""
+        return self.budget.progress(self.at.images, self.at.seconds) < 1
+
     def save(self, score: float | None) -> None:
-        """Write a checkpoint; one with a score (smaller is better) may become the best one."""
-        sums = self._sums.state()  # which asks all ranks, but right behind a tick, when there are none
+        """Write a checkpoint; one with a score (smaller is better) may become the best one.
+
+        All ranks have to call it, but right behind a tick, when there are no sums to share.
+
+        Raises:
+            InputError: a weight is not finite, though the loss is: the next step's would not be.
+        """
+        if not all(bool(torch.isfinite(weight).all()) for weight in self.method.module.parameters()):
+            self._fail([])
+        sums = self._sums.state()
         if not self.ranks.first:
             return
         self._follow_without_average()
@@ -186,17 +201,13 @@ class Loop:
         if self.training.ema is None:
             self.ema.update(0.0)
 
-    def _tick_is_due(self) -> bool:
-        tick = self._ticks_over()
-        due, self.at.tick = tick > self.at.tick, max(tick, self.at.tick)
-        return due
-
     def _ticks_over(self) -> int:
         """How many of the run's ticks lie behind."""
         return int(self.budget.progress(self.at.images, self.at.seconds) * self.training.ticks + 1e-9)
 
     @torch.no_grad()
-    def _tick(self, rate: float) -> None:
+    def _tick(self, rate: float, earlier: int) -> None:
+        """Log, show, score and, where one is due since the tick `earlier`, save."""
         self._check_finite()
         trained = self._sums.take()
         if not self.ranks.first:
@@ -222,7 +233,7 @@ class Loop:
             observer.ticked(record, pictures)
         self._see_doctor(record)
         ticks, wanted = self.training.ticks, min(self.training.checkpoints, self.training.ticks)
-        if self.at.tick * wanted // ticks > (self.at.tick - 1) * wanted // ticks:
+        if self.at.tick * wanted // ticks > earlier * wanted // ticks:
             self.save(score=held_out.get("loss") if held_out is not None else None)
 
     def _score_held_out(self) -> dict[str, Tensor]:
@@ -275,13 +286,17 @@ class Loop:
 
     def _check_finite(self) -> None:
         if terms := self._sums.not_finite():
-            kept = list_checkpoints(self.run.checkpoints)
-            last = f"the last good checkpoint is {kept[-1]}" if kept else "no checkpoint was written yet"
-            module, lr = self.method.module, self.training.lr
-            if self.ranks.first:
-                pictures, images = self._meter.not_finite, self.at.images
-                record_failure(self.run.path, images=images, terms=terms, module=module, lr=lr, pictures=pictures)
-            raise non_finite_error(terms, module, self.at.images, lr, last)
+            self._fail(terms)
+
+    def _fail(self, terms: list[str]) -> NoReturn:
+        """End the run, as these terms of the loss, or weights alone, are not finite."""
+        kept = list_checkpoints(self.run.checkpoints)
+        last = f"the last good checkpoint is {kept[-1]}" if kept else "no checkpoint was written yet"
+        module, lr = self.method.module, self.training.lr
+        if self.ranks.first:
+            pictures, images = self._meter.not_finite, self.at.images
+            record_failure(self.run.path, images=images, terms=terms, module=module, lr=lr, pictures=pictures)
+        raise non_finite_error(terms, module, self.at.images, lr, last)
 
     def _tell_pace(self, rate: float) -> None:
         progress = self.budget.progress(self.at.images, self.at.seconds)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import platform
+import random
 import re
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -16,12 +18,12 @@ from typing import Any
 from latentry._version import __version__
 from latentry.errors import InputError
 from latentry.files import read_json, write_file, write_json
-from latentry.settings.config import Config, config_from_json
+from latentry.settings.config import LENGTHS, Config, config_from_json
 
 
 @dataclass(frozen=True)
 class Run:
-    """Paths in one run's folder, as DESIGN.md section 3.4 lays them out."""
+    """A run's folder, and the paths in it."""
 
     path: Path
 
@@ -67,6 +69,15 @@ class Run:
     def read_config(self) -> Config:
         """The settings that the run was started, or last continued, with."""
         return config_from_json(read_json(self.config_file))
+
+    @property
+    def ended(self) -> bool:
+        """Whether `model/` is of the run's whole length; no more, once the run goes on for longer."""
+        try:
+            kept, own = read_json(self.model / "config.json")["config"], read_json(self.config_file)
+        except InputError:
+            return False
+        return all(kept["training"][length] == own["training"][length] for length in LENGTHS)
 
     def read_log(self) -> list[dict[str, Any]]:
         """The log's records, oldest first; a last line that a kill cut short is left out."""
@@ -186,11 +197,11 @@ def _claim_number(out: Path, name: str) -> Path:
             folder.mkdir()
         except FileExistsError:
             continue
-        # Another process may have made the same number under another name in between: the later name steps aside.
-        same = sorted(path.name for path in out.iterdir() if path.name.startswith(f"{number:05d}-"))
-        if same[0] == folder.name:
+        # Another process may have made the same number under another name in between: whoever sees both steps aside.
+        if len([path for path in out.iterdir() if path.name.startswith(f"{number:05d}-")]) == 1:
             return folder
         folder.rmdir()
+        time.sleep(random.SystemRandom().uniform(0, 0.05))
 
 
 def _git_state() -> dict[str, Any] | None:

@@ -64,8 +64,9 @@ class TermSums:
 def non_finite_error(terms: list[str], module: nn.Module, images: int, lr: float, last: str) -> InputError:
     """The error that ends a run: which terms and which weights, and what to change."""
     weights = [n for n, w in module.named_parameters() if not bool(torch.isfinite(w).all())]
-    which = f"; first non-finite weights: {weights[0]} (of {len(weights)})" if weights else ""
+    which = [f"loss term {', '.join(terms)}"] if terms else []
+    which += [f"first non-finite weights: {weights[0]} (of {len(weights)})"] if weights else []
     return InputError(
-        f"training became non-finite by image {images}: loss term {', '.join(terms)}{which}; {last}; "
+        f"training became non-finite by image {images}: {'; '.join(which)}; {last}; "
         f"try --lr {lr / 3:.1g} (now {lr:g}) or --clip 1"
     )

@@ -1,5 +1,5 @@
 // Arithmetic on latents: pure functions on Float32Array, computed in double precision. The same formulas as in
-// `latentry.latent.paths` and `latentry.models.conditions`; tests hold the two against each other.
+// `latentry.latent.paths` and `latentry.models.wish`; tests hold the two against each other.
 
 const PARALLEL = 1e-12;
 

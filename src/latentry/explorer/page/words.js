@@ -79,7 +79,7 @@ function python(state) {
   const dims = moves.filter(([control]) => control.kind === "dimension");
   const seeded = source.kind === "seed";
   const lines = seeded ? ["import latentry"] : ["import base64", "", "import latentry", "import numpy as np"];
-  if (seeded && told) lines.push("from latentry.models.conditions import Wish");
+  if (seeded && told) lines.push("from latentry.models.wish import Wish");
   lines.push("", `model = latentry.load(${text(first.path)})`);
   if (seeded) {
     const { class_name, attributes, numbers } = state.wish;

@@ -124,7 +124,7 @@ GANS: dict[str, Recipe] = {
     ),
     "wgan": Recipe(
         title="Wasserstein GAN with weight clipping",
-        source="Arjovsky et al. 2017 (arXiv:1701.07875), Algorithm 1",
+        source="Arjovsky et al. 2017 (arXiv:1701.07875), Algorithm 1, with three critic steps in place of five",
         config=Config(
             "wgan",
             GANSettings(loss="wasserstein", constraint="clip", clip_weights=0.01, critic_steps=3),
@@ -137,7 +137,7 @@ GANS: dict[str, Recipe] = {
     ),
     "wgan-gp": Recipe(
         title="Wasserstein GAN with gradient penalty",
-        source="Gulrajani et al. 2017 (arXiv:1704.00028), Algorithm 1",
+        source="Gulrajani et al. 2017 (arXiv:1704.00028), Algorithm 1, with three critic steps in place of five",
         config=Config(
             "wgan-gp",
             GANSettings(loss="wasserstein", constraint="gradient-penalty", penalty=10.0, critic_steps=3),

@@ -28,7 +28,8 @@ def non_finite(case: Case) -> Finding | None:
     if failure:
         weights, n = failure["weights"], failure["n_weights"]
         where = f"; first such weights {weights[0]}, of {n} in all" if weights else "; all weights are finite"
-        evidence = f"by image {failure['images']:,} the loss term {', '.join(failure['terms'])} was not finite{where}"
+        terms = f"the loss term {', '.join(failure['terms'])} was not" if failure["terms"] else "the loss was"
+        evidence = f"by image {failure['images']:,} {terms} finite{where}"
         lr = failure["lr"]
         if failure["pictures"]:
             share = f"{failure['pictures']:.2%} of the training pictures hold values that are not numbers"
