@@ -22,6 +22,11 @@ _JUDGED = 200, 2_000
 _POINTS, _STACKS = 2_500, (2_000, 26_000)  # as many as in published tables, at the end of a long run
 
 
+def probe_shown(n_seen: int) -> int:
+    """How many pictures a run's probe is trained on, after `n_seen` images."""
+    return min(max(n_seen // 4, _PROBE_SHOWN[0]), _PROBE_SHOWN[1])
+
+
 def measure(model: TrainedModel, images: ImageSet, n_seen: int) -> dict[str, Any]:
     """What can be said of a model at the end of its training, by name; empty where nothing of this applies.
 
@@ -31,7 +36,7 @@ def measure(model: TrainedModel, images: ImageSet, n_seen: int) -> dict[str, Any
         n_seen: images that it was trained on, counted with repetition: longer runs are judged more thoroughly.
     """
     found: dict[str, Any] = {}
-    n_shown = int(np.clip(n_seen // 4, *_PROBE_SHOWN))
+    n_shown = probe_shown(n_seen)
     if model.network.condition is not None:
         n_judged = int(np.clip(n_seen // 20, *_JUDGED))
         found["obedience"] = judge(model, images, n=n_judged, n_shown=n_shown).to_json()

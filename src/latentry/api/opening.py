@@ -14,13 +14,12 @@ from latentry.export.hub import fetch, is_hub_name
 from latentry.export.manifest import is_exported
 from latentry.files import read_json
 from latentry.models.build import build_model
-from latentry.models.folder import condition_from_json, load_model
+from latentry.models.folder import load_model
 from latentry.models.own import OwnNetworks
 from latentry.models.trained import TrainedModel
 from latentry.models.wish import Wish
 from latentry.settings.config import Config
-from latentry.settings.data import Channels
-from latentry.settings.specs import ImageSpec
+from latentry.settings.specs import ConditionSpec, ImageSpec
 from latentry.training.checkpoint import best_checkpoint, list_checkpoints, load_checkpoint, restore_module
 from latentry.training.device import pick_device
 from latentry.training.rng import derive_seed
@@ -66,7 +65,7 @@ def load(
         raise InputError(f"{path} has no model and no checkpoint yet; continue it with latentry train --resume {path}")
     config, record = run.read_config(), read_json(run.data_file)
     tensors, _ = load_checkpoint(best_checkpoint(run.checkpoints) or checkpoints[-1])
-    model = build_model(config, ImageSpec(**record["image"]), condition_from_json(record["condition"]), own)
+    model = build_model(config, ImageSpec(**record["image"]), ConditionSpec.from_json(record["condition"]), own)
     restore_module("ema", model, tensors)
     return TrainedModel(model.requires_grad_(False), config, {"data": record["name"]}, where, path)
 
@@ -99,10 +98,8 @@ def open_set_for_model(model: TrainedModel, data: Any = None) -> ImageSet:
         InputError: they cannot be opened, or are points where the model makes pictures, or the other way round.
     """
     image = model.network.image
-    channels: dict[int, Channels] = {1: "grey", 3: "rgb", 4: "rgba"}
     size = f"{image.height}x{image.width}"
-    config = model.config.with_settings(size=size, channels=channels.get(image.channels, "auto"))  # points have neither
-    images = open_config_images(config, data)
+    images = open_config_images(model.config.with_settings(size=size, channels=image.channels_setting), data)
     if images.spec != image:
         raise InputError(f"{images.name} holds {images.spec}, and this model makes {image}; give what is like that")
     return images

@@ -15,8 +15,7 @@ from latentry.data.duplicates import pixel_digests
 from latentry.errors import InputError
 from latentry.files import read_json
 from latentry.models.trained import TrainedModel
-from latentry.report.data_report import COLOURS
-from latentry.settings.data import Channels
+from latentry.report.data_report import conversion
 from latentry.training.rng import derive_seed
 from latentry.training.run import Run, open_run
 
@@ -152,17 +151,19 @@ def _open_pictures(spec: Any, data: Any, n: int, seed: int, size: int | tuple[in
         )
     pictures = open_images(spec, size=size)
     image = pictures.spec
-    wanted: dict[int, Channels] = {1: "grey", 3: "rgb", 4: "rgba"}
-    images = open_images(data, size=(image.height, image.width), channels=wanted.get(image.channels, "auto"))
+    images = open_images(data, size=(image.height, image.width), channels=image.channels_setting)
     if images.spec != image:
         raise InputError(f"{name} holds {image}, and {images.name} {images.spec}; measure like against like")
     if len(pictures) < 2:
         raise InputError(f"{name} holds {len(pictures)} picture; a distribution takes two at least, better thousands")
     n = min(n, len(pictures))  # as many of each side, so that the floor is measured as the pictures are
     roles = assign_roles(len(images), np.empty(0, np.int64), np.empty(0, np.int64), n, seed)
-    notes = (_converted(pictures, "the pictures"), _converted(images, "the real pictures"))
-    kept = tuple(note for note in notes if note)
-    return Subject(pictures.name, None, None, None, np.asarray(pictures.images), images, roles, kept)
+    notes = tuple(
+        f"{what} are {changed[0]}; they were made {changed[1]}"
+        for each, what in ((pictures, "the pictures"), (images, "the real pictures"))
+        if (changed := conversion(each))
+    )
+    return Subject(pictures.name, None, None, None, np.asarray(pictures.images), images, roles, notes)
 
 
 def assign_roles(n_real: int, train: np.ndarray, held: np.ndarray, n: int, seed: int) -> Roles:
@@ -207,22 +208,6 @@ def overlap_notes(subject: Subject, samples: np.ndarray) -> list[str]:
         f"{n_same:,} of {len(samples):,} pictures are, pixel for pixel, among the real ones that they are measured "
         "against: distances are too small and mean nothing; measure against pictures that they were not taken from"
     ]
-
-
-def _converted(images: ImageSet, what: str) -> str:
-    """A note where pictures were brought to another size or other channels; empty where not."""
-    spec, report = images.spec, images.report
-    if spec.points:
-        return ""
-    found = {(size.width, size.height) for size in report.sizes}
-    grey = all(mode in ("L", "1", "I;16", "LA", "I", "F") for mode in report.modes)
-    if found <= {(spec.width, spec.height)} and grey == (spec.channels == 1):
-        return ""
-    shapes = ", ".join(f"{width} x {height}" for width, height in sorted(found)[:3])
-    return (
-        f"{what} are {shapes} pixels, {', '.join(report.modes)}; they were made {spec.width} x {spec.height}, "
-        f"{COLOURS[spec.channels]}"
-    )
 
 
 def _trained_on(model: TrainedModel) -> str | None:

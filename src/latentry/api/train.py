@@ -17,7 +17,7 @@ from latentry.data.sources import in_full
 from latentry.errors import InputError
 from latentry.files import read_json, write_json
 from latentry.models.build import build_model
-from latentry.models.folder import WEIGHTS, condition_from_json
+from latentry.models.folder import WEIGHTS
 from latentry.models.own import OwnNetworks
 from latentry.models.trained import TrainedModel
 from latentry.ranks import Ranks
@@ -25,6 +25,7 @@ from latentry.report.grid import save_png, tile
 from latentry.report.page import PAGE, write_page
 from latentry.settings.config import Config
 from latentry.settings.recipes import find_recipe
+from latentry.settings.specs import ConditionSpec
 from latentry.training.checkpoint import list_checkpoints
 from latentry.training.finish import finish_run
 from latentry.training.interrupt import stop_on_signal
@@ -208,7 +209,7 @@ def _has_ended(run: Run) -> bool:
 def _finish(loop: Loop, images: ImageSet, own: OwnNetworks) -> None:
     """Write the model, its last grids, what is measured of it, and the page."""
     run = loop.run
-    condition = condition_from_json(read_json(run.data_file)["condition"])
+    condition = ConditionSpec.from_json(read_json(run.data_file)["condition"])
     model = build_model(loop.config, images.spec, condition, own).to(loop.train.device)
     facts = {"data": images.name, "own_networks": own.given}
     _inspect_into_run(loop, images)

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from latentry.data import ImageSet
 
 _TICKS = 3  # the first warms up, the second is measured whole, the third ends the run
-_N_LATENTS = 2_000, 20_000  # a quarter of the images within these: what samplers are fitted to, in training.finish
-_N_SHOWN = 2_000, 200_000  # likewise what a probe is shown, in api.measure
 _N_PROBED = 2_000
 
 
@@ -85,12 +83,15 @@ class Trial:
 
     def finish_seconds(self, images: int) -> float:
         """What the end of a run of so many images takes: it fits to more latents, and shows more to its probe."""
+        from latentry.api.measure import probe_shown
+        from latentry.training.finish import n_latents
+
         seconds = self.finish_sec
         if self.fits_samplers:
-            seconds *= _within(images // 4, _N_LATENTS) / _within(self.images // 4, _N_LATENTS)
+            seconds *= n_latents(images) / n_latents(self.images)
         if self.probe_sec:
             n = max(1, self.n_train)
-            seconds += self.probe_sec * n * max(1, round(_within(images // 4, _N_SHOWN) / n))  # whole epochs
+            seconds += self.probe_sec * n * max(1, round(probe_shown(images) / n))  # whole epochs
         return seconds
 
 
@@ -222,10 +223,6 @@ def _probe_seconds(config: Config, images: ImageSet) -> float:
     began = time.monotonic()
     train_probe(pixels, targets, told.kind, told.names, epochs=1, seed=0)
     return (time.monotonic() - began) / len(some)
-
-
-def _within(value: int, ends: tuple[int, int]) -> int:
-    return min(max(value, ends[0]), ends[1])
 
 
 def steady_rate(log: list[dict[str, Any]]) -> float:

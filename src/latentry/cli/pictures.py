@@ -18,18 +18,11 @@ def open_pictures(model: TrainedModel, path: Path, notes: list[str]) -> np.ndarr
     import numpy as np
 
     from latentry.api.opening import open_set_for_model
-    from latentry.report.data_report import COLOURS
+    from latentry.report.data_report import conversion
 
     if not path.exists():
         raise InputError(f"there is no picture at {path}")
     images = open_set_for_model(model, str(path))
-    report, spec = images.report, images.spec
-    found = {(size.width, size.height) for size in report.sizes}
-    grey = all(mode in ("L", "1", "I;16", "LA", "I", "F") for mode in report.modes)
-    if found != {(spec.width, spec.height)} or grey != (spec.channels == 1):
-        shapes = ", ".join(f"{width} x {height}" for width, height in sorted(found)[:3])
-        notes.append(
-            f"{path} is {shapes} pixels, {', '.join(report.modes)}; made {spec.width} x {spec.height}, "
-            f"{COLOURS[spec.channels]}, as this model takes it"
-        )
+    if changed := conversion(images):
+        notes.append(f"{path} is {changed[0]}; made {changed[1]}, as this model takes it")
     return np.array(images.images)

@@ -16,7 +16,7 @@ from latentry.data.duplicates import pixel_digests
 from latentry.data.labels import Labels
 from latentry.data.workers import Workers, chunks, n_workers
 from latentry.errors import InputError
-from latentry.settings.data import Channels, Fit
+from latentry.settings.data import CHANNELS, Channels, Fit
 
 Progress = Callable[[int, int], None]
 """Called with how many pictures are decoded, of how many."""
@@ -109,7 +109,7 @@ def choose_policy(request: Request, facts: Sequence[Facts]) -> tuple[Policy, tup
         if 0 < grey < len(facts):
             notes.append(f"{grey} of {len(facts)} pictures are grey and become RGB like the others")
     else:
-        channels = {"grey": 1, "rgb": 3, "rgba": 4}[request.channels]
+        channels = CHANNELS[request.channels]
     return Policy(size[0], size[1], channels, request.fit), tuple(notes)
 
 

@@ -11,11 +11,11 @@ from PIL import Image, ImageOps
 
 from latentry.errors import InputError
 from latentry.settings.data import Fit
+from latentry.settings.specs import COLOURS
 
 MAX_PIXELS = 180_000_000  # a picture that claims more is refused as a decompression bomb
-_GREY_MODES = {"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
+GREY_MODES = {"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
 _ORIENTATION = 0x0112
-_WORDS = {1: "grey", 3: "RGB", 4: "RGBA"}
 
 
 class Facts(NamedTuple):
@@ -30,7 +30,7 @@ class Facts(NamedTuple):
     @property
     def grey(self) -> bool:
         """Whether it has no colour; RGB pictures count as coloured, whatever their pixels."""
-        return self.mode in _GREY_MODES
+        return self.mode in GREY_MODES
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Policy:
         alpha = "transparency is kept" if self.channels == 4 else "transparent pictures are composited on white"
         colour = "colours become grey by ITU-R 601 luma" if self.channels == 1 else "palettes and CMYK become RGB"
         return (
-            f"{self.width} x {self.height} pixels, {_WORDS[self.channels]}",
+            f"{self.width} x {self.height} pixels, {COLOURS[self.channels]}",
             f"fit {self.fit}: {shorter[self.fit]} (Lanczos)",
             "rotation stated in EXIF is applied; the first frame of an animation is taken",
             f"{colour}; 16-bit grey becomes 8-bit by rounding x / 257; {alpha}",

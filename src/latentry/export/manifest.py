@@ -15,7 +15,6 @@ import numpy as np
 from latentry.errors import InputError
 from latentry.files import read_json
 from latentry.models.vectors import Vector, Vectors
-from latentry.settings.specs import ConditionSpec
 
 FILE, FORMAT, VERSION = "manifest.json", "latentry-onnx", 1
 
@@ -109,10 +108,3 @@ def unpack_vectors(records: list[dict[str, Any]]) -> Vectors:
         )
         for record in records
     )
-
-
-def unpack_condition(record: dict[str, Any] | None) -> ConditionSpec | None:
-    """What the model is told."""
-    if record is None:
-        return None
-    return ConditionSpec(record["kind"], *(tuple(record[name]) for name in ("names", "centre", "spread")))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from latentry.errors import InputError, unknown_name
-from latentry.export.manifest import read_manifest, unpack_array, unpack_condition, unpack_vectors
+from latentry.export.manifest import read_manifest, unpack_array, unpack_vectors
 from latentry.models.noise import NoiseSize, example_rows, seed_noise
 from latentry.models.pictured import PictureModel
 from latentry.models.vectors import Vectors
@@ -35,7 +35,7 @@ class OnnxModel(PictureModel):
     def __init__(self, folder: Path | str, *, threads: int | None = None) -> None:
         self.path, self.manifest, self._threads = Path(folder), read_manifest(Path(folder)), threads
         self._image = ImageSpec(**self.manifest["image"])
-        self._condition = unpack_condition(self.manifest["condition"])
+        self._condition = ConditionSpec.from_json(self.manifest["condition"])
         self._sessions: dict[str, Any] = {}
         self._session("decoder")
 

@@ -184,7 +184,7 @@ def _intercept(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
 def _slope(here: GaussianStatistics, there: GaussianStatistics) -> Tensor:
     """The distance's derivative by the covariance `here`: I - T, T the optimal transport map from here to there.
 
-    T = F U V' F'... written with factors: for B' A = U s V' (A of here, B of there), T = B U s^-1 U' B'.
+    With covariances A A' (here) and B B' (there), and the singular values B' A = U s V': T = B U s^-1 U' B'.
     """
     a, b = here.factor, there.factor.to(here.mean.device)
     u, s, _ = torch.linalg.svd(b.T @ a, full_matrices=False)

@@ -34,7 +34,7 @@ class Likelihood:
 
     Attributes:
         nll: mean over pictures. Its error is that of the pictures and of the samples together: the latter scatter each
-            picture's estimate. Too large on average by `bias`, and never too small on average.
+            picture's estimate. Biased upwards, to first order by `bias`.
         bias: what more samples would take off, to first order: the mean of var(w) / (2 k mean(w)^2). Above .1 or so the
             first order is not enough: take more samples.
         effective_share: mean over pictures of the effective sample size over k; 1 where the posterior is exact.

@@ -130,7 +130,7 @@ def class_scores(
     extractor: Extractor,
     passport: Passport,
 ) -> list[Score]:
-    """The kernel distance of each class, which few pictures do not bias, from the commonest asked for on.
+    """The kernel distance of each class, which few pictures do not bias, in the order of their names.
 
     Args:
         sides: the features.

@@ -36,11 +36,11 @@ from latentry.settings.vqvae import VQVAESettings
 
 Model = Autoencoder | VAE | VQVAE | GAN
 
-# Of the first layer of an autoencoder's or VAE's decoder: it starts nearly deaf to the latents, which say nothing at
-# first, and each is heard as far as it helps. With LINEAR_GAIN the held-out loss settles higher (and a VAE's KL): on
-# photographs of 32 px by 84 nats a picture for `vae` after 40,000 images and by 38 for `autoencoder` after 24,000; 0.03
-# is as good. A fully connected decoder wants to hear more: there 0.1 costs 125 nats on the photographs after 40,000
-# images, and 3 to 5 on MNIST after 240,000.
+# Gains of the first layer of an autoencoder's or VAE's decoder: it starts with small weights, so that the decoder
+# almost ignores the latents until they carry information. With LINEAR_GAIN the held-out loss settles higher (and a
+# VAE's KL): on photographs of 32 px by 84 nats a picture for `vae` after 40,000 images and by 38 for `autoencoder`
+# after 24,000; 0.03 is as good. A fully connected decoder wants to hear more: there 0.1 costs 125 nats on the
+# photographs after 40,000 images, and 3 to 5 on MNIST after 240,000.
 _FAINT, _FAINT_MLP = 0.1, 0.5
 _N_FIRST_CODES = 256  # pictures whose encoder outputs the codes start from
 
@@ -150,8 +150,8 @@ def initialise_model(
 
     Args:
         model: as built.
-        examples: training pictures in [-1, 1], [N, C, H, W], and their conditions [N, K]; a VampPrior's pseudo-inputs
-            start from the ones, and the conditions that the model draws from are among the others.
+        examples: training pictures in [-1, 1], [N, C, H, W], from which a VampPrior's pseudo-inputs are drawn, and
+            their conditions [N, K], among which are those that the model draws from.
         rng: source of randomness, on the CPU.
         std: standard deviation of first weights; None keeps the variance from layer to layer.
         own: networks to leave as they are.

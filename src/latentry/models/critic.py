@@ -3,8 +3,8 @@
     Mirza and Osindero 2014, "Conditional generative adversarial nets" (arXiv:1411.1784): `concatenation`.
     Odena et al. 2017, "Conditional image synthesis with auxiliary classifier GANs" (arXiv:1610.09585): `auxiliary`.
     Miyato and Koyama 2018, "cGANs with projection discriminator" (arXiv:1802.05637): `projection`.
-    Hou et al. 2022, "Conditional GANs with auxiliary discriminative classifier" (arXiv:2107.10060): `doubt`, where they
-    have a class of real and one of generated pictures for each one.
+    Hou et al. 2022, "Conditional GANs with auxiliary discriminative classifier" (arXiv:2107.10060): `doubt`, where
+    their classifier has two outputs for each class, real and generated.
 
 Letters: B batch, C H W picture, K numbers in a condition.
 """

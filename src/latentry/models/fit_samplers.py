@@ -39,7 +39,7 @@ class Latents(NamedTuple):
 def fit_mixture(z: Tensor, components: int, seed: int, condition: Tensor | None = None) -> GaussianMixture:
     """A mixture of Gaussians by expectation maximisation (scikit-learn), in float64.
 
-    Few latents bear few components: each gets at least one more than it has numbers, on average.
+    The number of components is capped so that each has, on average, at least D + 1 latents.
 
     Args:
         z: latents [N, D].

@@ -81,18 +81,11 @@ def load_model(folder: Path, own: OwnNetworks | None = None) -> tuple[Model, Con
     if hashlib.sha256(content).hexdigest() != record["sha256"]:
         raise InputError(f"{folder / WEIGHTS} is damaged: it does not match its hash; fetch or export it again")
     config = config_from_json(record["config"])
-    image, condition = ImageSpec(**record["image"]), condition_from_json(record["condition"])
+    image, condition = ImageSpec(**record["image"]), ConditionSpec.from_json(record["condition"])
     model = build_model(config, image, condition, own)
     _add_samplers(model, record["sampler"])
     model.load_state_dict(safetensors.torch.load(content))
     return model.eval().requires_grad_(False), config, record["facts"]
-
-
-def condition_from_json(record: dict[str, Any] | None) -> ConditionSpec | None:
-    """What a model is told, from the record that `dataclasses.asdict` gave."""
-    if record is None:
-        return None
-    return ConditionSpec(record["kind"], *(tuple(record[name]) for name in ("names", "centre", "spread")))
 
 
 def _add_samplers(model: Model, record: dict[str, Any]) -> None:

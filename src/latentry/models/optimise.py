@@ -21,7 +21,7 @@ Objective = Callable[[slice], tuple[Tensor, dict[str, Tensor]]]
 """From some rows of a step's pictures to the loss of each, [b], and what else is wanted of each, [b, ...]."""
 
 T = TypeVar("T")
-_MANY_STEPS = 1e9  # to the power of which every decay is 0; in float32 one more is no more
+_MANY_STEPS = 1e9  # a count at which every bias correction is 1, and so large that float32 cannot count on from it
 
 _update: ContextVar[Callable[[torch.optim.Optimizer], object]] = ContextVar(
     "latentry_update", default=lambda optimiser: optimiser.step()

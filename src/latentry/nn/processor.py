@@ -1,4 +1,4 @@
-"""Forms of what networks compute that take a processor less time; a GPU, and an exported model, compute the definition.
+"""Faster implementations of some layers on a CPU; GPUs and exported models compute the plain definition.
 
 Letters: B batch, I inputs, O outputs, C channels, H W picture, k kernel.
 """

@@ -115,7 +115,8 @@ class Quantiser(nn.Module):
 
         Args:
             z: encoder outputs of the step.
-            patience: a code is dead when an evenly used one would have been chosen this many times since it last was.
+            patience: a code is dead once it has gone unused for as long as an evenly used one takes to be chosen so
+                many times.
             rng: source of randomness; as much is drawn whether codes are dead or not.
         """
         rows, (k, _) = _rows(z), self.codebook.shape

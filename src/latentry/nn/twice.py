@@ -32,7 +32,7 @@ _twice: ContextVar[bool] = ContextVar("latentry_differentiated_twice", default=F
 def differentiated_twice() -> Iterator[None]:
     """Inside, networks compute what they always do, ready for a loss of their slope.
 
-    What may be asked of them first, with `create_graph=True`, is the gradient for their input and for nothing else.
+    The first gradient taken inside, with `create_graph=True`, must be with respect to their input alone.
     """
     token = _twice.set(True)
     try:

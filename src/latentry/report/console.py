@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from latentry.data import ImageSet
 from latentry.report.findings import finding_lines
 from latentry.settings.config import Config
+from latentry.settings.specs import COLOURS
 from latentry.training.doctor import Finding
 from latentry.training.observer import Pace, Pictures
 from latentry.training.run import Run
@@ -87,8 +88,7 @@ def data_summary(images: ImageSet) -> list[str]:
     if images.spec.points:
         lines = [f"{len(images):,} points from {report.source}: {report.policy[1]}"]
     else:
-        kind = {1: "grey", 3: "RGB", 4: "RGBA"}[channels]
-        lines = [f"{len(images):,} pictures from {report.source}: {height} x {width} pixels, {kind}"]
+        lines = [f"{len(images):,} pictures from {report.source}: {height} x {width} pixels, {COLOURS[channels]}"]
     if report.n_skipped:
         named = ", ".join(skipped.file for skipped in report.skipped[:3])
         lines.append(f"{report.n_skipped} files skipped: {named}{', ...' if report.n_skipped > 3 else ''}")

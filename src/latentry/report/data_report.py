@@ -9,10 +9,23 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from latentry.data import Duplicates, Report
+from latentry.data import Duplicates, ImageSet, Report
+from latentry.data.decode import GREY_MODES
+from latentry.settings.specs import COLOURS
 
 _SHOWN = 8
-COLOURS = {1: "grey", 3: "RGB", 4: "RGBA"}
+
+
+def conversion(images: ImageSet) -> tuple[str, str] | None:
+    """What pictures were in their files, and what was made of them; None where they were not changed, and of points."""
+    spec, report = images.spec, images.report
+    found = {(size.width, size.height) for size in report.sizes}
+    grey = all(mode in GREY_MODES for mode in report.modes)
+    if spec.points or (found <= {(spec.width, spec.height)} and grey == (spec.channels == 1)):
+        return None
+    shapes = ", ".join(f"{width} x {height}" for width, height in sorted(found)[:3])
+    made = f"{spec.width} x {spec.height}, {COLOURS[spec.channels]}"
+    return f"{shapes} pixels, {', '.join(report.modes)}", made
 
 
 def render_report(report: Report) -> Group:

@@ -11,6 +11,7 @@ from latentry.errors import InputError, unknown_name
 Channels = Literal["auto", "grey", "rgb", "rgba"]
 Fit = Literal["crop", "pad", "stretch"]
 Flip = Literal["auto", "yes", "no"]
+CHANNELS: dict[Channels, int] = {"grey": 1, "rgb": 3, "rgba": 4}
 SMALL_DATA = 2000  # pictures; below, a generator can learn them by heart in minutes
 
 

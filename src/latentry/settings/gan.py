@@ -55,9 +55,9 @@ class GANSettings:
     """whether the critic learns to guess from real and generated pictures, as in ACGAN, or from real ones alone, so
     that the generator cannot teach it signs of its own."""
     doubt: float = 0.0
-    """guess-from=real: how much it learns, beside what it learns from real pictures, that a generated one is not what
-    was asked for (a discriminative classifier, as in ADC-GAN), so that signs which only generated pictures have do not
-    pay; numbers are not doubted."""
+    """guess-from=real: weight with which the critic learns to deny the requested label on generated pictures, beside
+    its loss on real ones (a discriminative classifier, as in ADC-GAN), so that signs which only generated pictures have
+    do not pay; numbers are not doubted."""
 
     def __post_init__(self) -> None:
         """Refuse values outside their range, and combinations that no paper defines."""

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+from latentry.settings.data import CHANNELS, Channels
 
 ConditionKind = Literal["class", "attributes", "numbers"]
+
+
+COLOURS = {1: "grey", 3: "RGB", 4: "RGBA"}  # what a number of channels is called
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,11 @@ class ImageSpec:
     def shape(self) -> tuple[int, int, int]:
         """`(C, H, W)`."""
         return (self.channels, self.height, self.width)
+
+    @property
+    def channels_setting(self) -> Channels:
+        """The setting that gives other pictures as many channels; points have no such."""
+        return "auto" if self.points else {number: name for name, number in CHANNELS.items()}[self.channels]
 
     @property
     def n_values(self) -> int:
@@ -50,6 +60,13 @@ class ConditionSpec:
     names: tuple[str, ...]
     centre: tuple[float, ...] = ()  # of the numbers in the data; empty for the other kinds
     spread: tuple[float, ...] = ()
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any] | None) -> ConditionSpec | None:
+        """From the record that `dataclasses.asdict` gave; None where a model is told nothing."""
+        if record is None:
+            return None
+        return cls(record["kind"], *(tuple(record[name]) for name in ("names", "centre", "spread")))
 
     @property
     def size(self) -> int:

@@ -28,7 +28,8 @@ class VQVAESettings:
     codebook_decay: float = 0.99
     """decay, per step, of that average, and of the use that perplexity is computed from."""
     revival: float = 20.0
-    """a code that was not chosen while an even one would have been this often moves to an encoder output; 0 never."""
+    """a code moves to an encoder output once unused for as long as an evenly used one takes to be chosen so often; 0
+    never."""
     prior_width: int = 96
     """numbers at each position of the prior, a causal transformer over the grid of codes."""
     prior_blocks: int = 3

@@ -47,7 +47,7 @@ def finish_run(
     model.eval()
     seed = config.training.seed
     if model.encode_sample is not None and "sampler" in config.groups and config.sampler.sampler != "prior":
-        n = int(np.clip(state["images"] // 4, *_N_LATENTS))  # encoding must not take longer than the training before
+        n = n_latents(state["images"])
         latents = _latents(model, train, n, rng_for(seed, "latents", "train", device=train.device))
         if len(held_out):
             unseen = _latents(model, held_out, n, rng_for(seed, "latents", "held-out", device=train.device))
@@ -65,6 +65,11 @@ def finish_run(
                     seed=derive_seed(seed, "samplers"),
                 )
     save_model(run.model, model, config, {**facts, "images": state["images"], "held_out_loss": state["score"]})
+
+
+def n_latents(images: int) -> int:
+    """How many pictures' latents samplers are fitted to: encoding must not take longer than the training before."""
+    return min(max(images // 4, _N_LATENTS[0]), _N_LATENTS[1])
 
 
 def _shortened(settings: SamplerSettings, images: int) -> SamplerSettings:

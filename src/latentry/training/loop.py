@@ -152,7 +152,7 @@ class Loop:
     def save(self, score: float | None) -> None:
         """Write a checkpoint; one with a score (smaller is better) may become the best one.
 
-        All ranks have to call it, but right behind a tick, when there are no sums to share.
+        Collective: every rank has to call it, except right after a tick, when there are no sums to share.
 
         Raises:
             InputError: a weight is not finite, though the loss is: the next step's would not be.

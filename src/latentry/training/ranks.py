@@ -27,7 +27,7 @@ T = TypeVar("T")
 # Ranks wait while the first one decodes, scores, draws and fits, which may take hours. One that dies is noticed at
 # once all the same: its connections close, and torchrun watches it.
 _PATIENCE = timedelta(days=7)
-_LATEST = timedelta(minutes=15)  # that a process may be later than another
+_LATEST = timedelta(minutes=15)  # how long processes wait for one another at the start
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 What a step reads is put at addresses that stay: its pictures, its random numbers (drawn as ever, from the step's own
 source, and handed in), and the share of the run that is over. Then its tensor operations can be written down as a graph
-(`recorded`, for the compiler) or captured on a CUDA device (graphs.py). Optimisers stay outside, as they are: the
+(`Recorded`, for the compiler) or captured on a CUDA device (graphs.py). Optimisers stay outside, as they are: the
 learning rate and Adam's decays change from step to step.
 """
 
@@ -35,9 +35,9 @@ class _Draw(NamedTuple):
 
 
 class StaticStep:
-    """A method's step as a function of nothing.
+    """A training step whose inputs all lie in buffers of its own, so that it can be repeated without arguments.
 
-    Making one takes a step, and each call is one: `leaving_no_trace` takes them back.
+    Building one performs a step, and so does each call: inside `leaving_no_trace` they are undone.
 
     Args:
         method: what is trained; it has taken a step before, so that its optimisers have their state.

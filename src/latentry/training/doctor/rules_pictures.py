@@ -6,6 +6,7 @@ import itertools
 import math
 import statistics
 
+from latentry.metrics.leak import Leak
 from latentry.settings.gan import GANSettings
 from latentry.training.doctor.finding import Case, Curve, Finding
 from latentry.training.doctor.rules_steps import stands_still
@@ -17,6 +18,7 @@ _REPEATED = 0.5  # of generated pictures that another one repeats, while ...
 _COVERED = 0.5  # ... less than this share of the reals has one near: else there are few pictures, but of all kinds
 _COPIED = 0.3  # of generated pictures that are far nearer to one training picture than to any second
 _NEARER = 0.75  # of the held-out pictures' ratio of distances
+_UNMISTAKABLE = "flip", "rotation", "cutout"  # changes that unfinished pictures do not look like
 _WANDERS = 0.6  # standard deviations of the reals, from tick to tick: healthy runs stay below 0.5, circles are above 1
 _RETURNS = 0.35  # net way over the length of the path
 
@@ -96,7 +98,7 @@ def augmentation_leak(case: Case) -> Finding | None:
     if worst is None:
         return None
     share, share_real, z = leaks[worst]
-    if not _leaks(worst, share, share_real, z):
+    if worst not in _UNMISTAKABLE or not Leak(share, share_real, z).leaks:
         return None
     augment = case.config.augment
     rest = [name for name in augment.augment_policies if name != worst]
@@ -106,11 +108,6 @@ def augmentation_leak(case: Case) -> Finding | None:
         "The critic sees so many changed pictures that the generator takes them for real ones.",
         f"--augment-p {augment.augment_p / 2:g}" + (f", or --augment-policies {' '.join(rest)}" if rest else ""),
     )
-
-
-def _leaks(policy: str, share: float, share_real: float, z: float) -> bool:
-    """Beyond doubt, and of a kind that unfinished pictures do not have."""
-    return z > 4 and share - share_real > 0.1 and policy in ("flip", "rotation", "cutout")
 
 
 def _distance(a: list[float], b: list[float]) -> float:
