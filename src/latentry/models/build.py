@@ -35,6 +35,17 @@ from latentry.settings.specs import ConditionSpec, ImageSpec
 from latentry.settings.vqvae import VQVAESettings
 
 Model = Autoencoder | VAE | VQVAE | GAN
+"""A generator with a latent space.
+
+Every family has the specs `image`, `latent` and `condition`, the fitted `samplers`, `prior(n, rng=, condition=)` to
+latents [n, *latent.shape], and a deterministic `decode(z, condition)` to pictures in [-1, 1], [n, C, H, W].
+
+What a family cannot do is None there: `conditions` (of its data, to draw from), `encode(x, condition)` (deterministic)
+and `encode_sample(x, rng, condition)` to latents, `own_prior(n, rng=, condition=)` (latents of the model's own
+distribution, whichever sampler was chosen) and `log_prior(z)`, that distribution's density. Where there is an own
+prior, `from_noise` makes its latents of as many numbers as `noise_size` says; `tempered` tells whether truncation is
+its temperature.
+"""
 
 # Gains of the first layer of an autoencoder's or VAE's decoder: it starts with small weights, so that the decoder
 # almost ignores the latents until they carry information. With LINEAR_GAIN the held-out loss settles higher (and a

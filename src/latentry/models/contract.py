@@ -1,13 +1,14 @@
-"""What the rest of the package relies on: the latent model, and the method that trains one."""
+"""What the loop relies on: a step's pictures, and the method that trains on them. What a model is, build.py says."""
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from latentry.settings.specs import ConditionSpec, ImageSpec, LatentSpec
+if TYPE_CHECKING:
+    from latentry.models.build import Model
 
 Progress = float | Tensor
 """The share of a run that is over; a tensor [] where steps are repeated without Python (training/recording.py)."""
@@ -30,30 +31,6 @@ class Batch(NamedTuple):
         return [Batch(x, c) for x, c in zip(self.x.split(n), self.condition.split(n), strict=True)]
 
 
-class LatentModel(Protocol):
-    """A generator with a latent space."""
-
-    image: ImageSpec
-    latent: LatentSpec
-    condition: ConditionSpec | None
-
-    def prior(self, n: int, *, rng: torch.Generator, condition: Tensor | None = None) -> Tensor:
-        """Latents to decode, [n, *latent.shape], under conditions [n, K]; None for some that the data have."""
-        ...
-
-    def decode(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Pictures in [-1, 1], [n, C, H, W], of latents [n, *latent.shape]; deterministic."""
-        ...
-
-
-class Encodes(Protocol):
-    """A model that finds the latent of a picture."""
-
-    def encode(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Latents [n, *latent.shape] of pictures in [-1, 1], [n, C, H, W]; deterministic (the posterior's mean)."""
-        ...
-
-
 class Method(Protocol):
     """What the loop trains: it owns the networks and the optimisers."""
 
@@ -61,7 +38,7 @@ class Method(Protocol):
     batches: int  # batches of pictures that one step reads
 
     @property
-    def model(self) -> nn.Module:
+    def model(self) -> Model:
         """The latent model: what is averaged, sampled and kept."""
         ...
 
@@ -83,7 +60,7 @@ class Method(Protocol):
         """
         ...
 
-    def score(self, model: nn.Module, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
+    def score(self, model: Model, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
         """Terms for pictures that are not trained on, per picture [B] or [B, D].
 
         "loss", where there is one, is to be small: it chooses the best checkpoint. "mu", where there is one, holds

@@ -29,7 +29,8 @@ class OwnNetworks:
     Attributes:
         encoder: pictures in [-1, 1], [B, C, H, W], to [B, D] (autoencoder), [B, 2 D] (VAE: means, log-variances) or
             [B, D, h, w] (VQ-VAE).
-        decoder: latents [B, D], or [B, D, h, w], to [B, C, H, W] without a final nonlinearity; of a GAN, the generator.
+        decoder: latents [B, D], or [B, D, h, w], to [B, C, H, W], or [B, C H W], without a final nonlinearity; of a GAN, the
+            generator.
         critic: of a GAN, pictures [B / m, m C, H, W], m of them judged together, and their conditions [B, K] or None,
             to a `Judgement`.
     """
@@ -64,7 +65,10 @@ class OwnNetworks:
             n = settings.latent * (2 if isinstance(settings, VAESettings) else 1)
             _expect("encoder makes", _tried("encoder", self.encoder, x, *told), (_N, n))
         if self.decoder is not None and (self.encoder is not None or not isinstance(settings, VQVAESettings)):
-            _expect("decoder makes", _tried("decoder", self.decoder, z, *told), (_N, *image.shape))
+            made = _tried("decoder", self.decoder, z, *told)
+            if isinstance(made, Tensor) and made.shape == (_N, image.n_values):
+                made = made.reshape(_N, *image.shape)  # as the models do
+            _expect("decoder makes", made, (_N, *image.shape))
         if self.critic is not None and isinstance(settings, GANSettings):
             packs = torch.zeros(_N, settings.packing * image.channels, image.height, image.width)
             judged = _tried("critic", self.critic, packs, *(told or (None,)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,14 +18,17 @@ def ema_decay(batch: int, half_life_images: float, images_seen: int) -> float:
     return 0.5 ** (batch / half_life) if half_life > 0 else 0.0
 
 
-class EMA:
+M = TypeVar("M", bound=nn.Module)
+
+
+class EMA(Generic[M]):
     """A copy of a module whose weights follow the module's; buffers are copied as they are.
 
     Args:
         module: the module that is trained.
     """
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: M) -> None:
         self.module = copy.deepcopy(module).eval().requires_grad_(False)
         self._averages: list[Tensor] = [weight.detach() for weight in self.module.parameters()]
         self._weights: list[Tensor] = [weight.detach() for weight in module.parameters()]

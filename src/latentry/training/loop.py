@@ -267,7 +267,7 @@ class Loop:
 
     def _show(self) -> Pictures:
         """Samples of latents, and reconstructions of pictures, that stay the same all run."""
-        model: Any = self.ema.module
+        model = self.ema.module
         source = self.held_out if len(self.held_out) else self.train
         reals, told = source.take(np.arange(min(self._n_shown, len(source))))
 

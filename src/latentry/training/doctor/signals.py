@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from latentry.metrics.leak import augmentation_leak
+from latentry.models.build import Model
 from latentry.models.contract import Batch, Method
 from latentry.models.gan import GANMethod
 from latentry.settings.config import Config
@@ -71,7 +72,7 @@ class Meter:
         self._device = train.device
 
     @torch.no_grad()
-    def measure(self, model: Any, scored: dict[str, Tensor], *, last: bool) -> dict[str, Any]:
+    def measure(self, model: Model, scored: dict[str, Tensor], *, last: bool) -> dict[str, Any]:
         """The signals of one tick.
 
         Args:
@@ -136,15 +137,16 @@ class Meter:
         source = self._held_out if len(self._held_out) >= _LEAST else self._train
         return source.take(np.arange(min(N_COMPARED, len(source))))
 
-    def _generated(self, model: Any, n: int) -> Batch:
+    def _generated(self, model: Model, n: int) -> Batch:
         """The first `n` pictures of latents that stay the same all run, and what was asked for."""
         rng = rng_for(self._seed, "doctor", "latents", device=self._device)
         wanted = None if model.conditions is None else model.conditions.draw(n, rng=rng)
+        assert model.own_prior is not None
         z = model.own_prior(n, rng=rng, condition=wanted)
         parts = Batch(z, wanted).split(_BATCH)
         return Batch(torch.cat([model.decode(part.x, part.condition) for part in parts]), wanted)
 
-    def _compared(self, model: Any) -> dict[str, Any]:
+    def _compared(self, model: Model) -> dict[str, Any]:
         """Generated pictures beside real ones, beside training ones, and what the probe reads in them."""
         known = self._known
         real = self._sketch(self._reals.x)
@@ -186,7 +188,7 @@ class Meter:
         few = min(len(self._train), _N_LEAK) < 2 * _LEAST
         return augment.augment in ("fixed", "adaptive") and not self._train.points and not few
 
-    def _leak(self, model: Any) -> dict[str, list[float]]:
+    def _leak(self, model: Model) -> dict[str, list[float]]:
         """By policy: how often generated pictures look changed by it, how often plain ones do, and how sure that is."""
         reals = self._train.take(np.arange(min(_N_LEAK, len(self._train)))).x.cpu()
         rng = rng_for(self._seed, "doctor", "leak")
