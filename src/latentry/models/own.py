@@ -29,8 +29,8 @@ class OwnNetworks:
     Attributes:
         encoder: pictures in [-1, 1], [B, C, H, W], to [B, D] (autoencoder), [B, 2 D] (VAE: means, log-variances) or
             [B, D, h, w] (VQ-VAE).
-        decoder: latents [B, D], or [B, D, h, w], to [B, C, H, W], or [B, C H W], without a final nonlinearity; of a GAN, the
-            generator.
+        decoder: latents [B, D], or [B, D, h, w], to [B, C, H, W] or [B, C H W], without a final nonlinearity; of a GAN,
+            the generator.
         critic: of a GAN, pictures [B / m, m C, H, W], m of them judged together, and their conditions [B, K] or None,
             to a `Judgement`.
     """
