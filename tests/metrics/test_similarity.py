@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from latentry.errors import InputError
-from latentry.metrics.similarity import psnr, random_features, ssim
+from latentry.metrics.extractors.offline import random_features
+from latentry.metrics.similarity import psnr, ssim
 
 RNG = np.random.default_rng(0)
 X = RNG.integers(0, 256, (3, 3, 16, 20), dtype=np.uint8)

@@ -13,7 +13,7 @@ from latentry.api.invert import InversionSettings, invert_pictures
 from latentry.api.opening import load, open_set_for_model, split_config_rows
 from latentry.api.walks import spread, traverse
 from latentry.errors import InputError
-from latentry.explorer.live import data_name, newest_weights, refuse_points
+from latentry.explorer.live import data_name, newest_weights
 from latentry.explorer.serve import check_address, serve
 from latentry.explorer.shown import (
     DataRows,
@@ -89,12 +89,17 @@ def _open(path: Path, device: str) -> Shown:
     weights = newest_weights(path)
     if weights:
         model = load(path, device=device)
-        refuse_points(str(path), model.network.image.points)
+        _refuse_points(str(path), model.network.image.points)
         data = str(model.facts.get("data", "pictures"))
         return Shown(path.resolve().name, path, tools, model, weights, model.config.recipe, data)
     run = open_run(path)
-    refuse_points(str(path), bool(read_json(run.data_file)["image"].get("points", False)))
+    _refuse_points(str(path), bool(read_json(run.data_file)["image"].get("points", False)))
     return Shown(path.resolve().name, path, tools, None, "", run.read_config().recipe, data_name(path))
+
+
+def _refuse_points(name: str, points: bool) -> None:
+    if points:
+        raise InputError(f"{name} makes points of a toy world, and the explorer shows pictures; see latentry sample")
 
 
 def _fit_together(first: Shown, other: Shown) -> None:

@@ -18,8 +18,8 @@ from latentry.data import ImageSet, to_float
 from latentry.errors import InputError
 from latentry.files import json_bytes, pack_tensors
 from latentry.latent.inversion import PerPicture
+from latentry.metrics.extractors.offline import random_features
 from latentry.metrics.probe import Probe, load_probe, probe_for
-from latentry.metrics.similarity import random_features
 from latentry.settings.specs import ConditionSpec
 
 _PROBE_SHOWN = 10_000

@@ -115,13 +115,3 @@ def _curves(log: list[dict[str, Any]]) -> list[CurveMessage]:
         )
         for name in names
     ]
-
-
-def refuse_points(name: str, points: bool) -> None:
-    """Refuse a toy world.
-
-    Raises:
-        InputError: the model makes points.
-    """
-    if points:
-        raise InputError(f"{name} makes points of a toy world, and the explorer shows pictures; see latentry sample")

@@ -21,6 +21,7 @@ from latentry.models.vectors import Vector
 Kind = Literal["attribute", "direction", "dimension"]
 
 _REACH = 3.0  # doses, or standard deviations of a dimension, where nothing was graded
+_MOST_COMPARED = 50_000  # training pictures that are searched, at random
 _DISCOVERED = ("principal", "activations", "weights")
 
 
@@ -210,6 +211,3 @@ def nearest_training(shown: Shown, picture: np.ndarray, k: int = 6) -> tuple[np.
         squared[start : start + 1000] = np.square(part - target).mean(axis=1)
     nearest = np.argsort(squared, kind="stable")[:k]
     return among[nearest], np.sqrt(squared[nearest])
-
-
-_MOST_COMPARED = 50_000  # training pictures that are searched, at random

@@ -11,8 +11,6 @@ Letters: N pictures, C H W one.
 from __future__ import annotations
 
 import numpy as np
-import torch
-from torch import nn
 
 from latentry.errors import InputError
 
@@ -73,22 +71,3 @@ def _pairs(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             f"pictures are {x.dtype} {list(x.shape)} and {y.dtype} {list(y.shape)}; give two uint8 [N, C, H, W] alike"
         )
     return x.astype(np.float64), y.astype(np.float64)
-
-
-def random_features(channels: int, seed: int = 0) -> nn.Sequential:
-    """Fixed random convolutions, pictures in [-1, 1], [N, C, H, W], to features [N, 256]; differentiable.
-
-    For sets without labels, where no probe can be trained. The weights depend on the arguments alone.
-    """
-    rng = torch.Generator().manual_seed(seed)
-    layers: list[nn.Module] = []
-    for width in (32, 64, 64):
-        layers += [nn.Conv2d(channels, width, 3, stride=2, padding=1), nn.ReLU()]
-        channels = width
-    network = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(2), nn.Flatten())
-    with torch.no_grad():
-        for layer in layers[::2]:
-            assert isinstance(layer, nn.Conv2d) and layer.bias is not None
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=rng)
-            layer.bias.zero_()
-    return network.eval().requires_grad_(False)

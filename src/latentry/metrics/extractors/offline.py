@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from latentry._version import __version__
 from latentry.data import ImageSet, condition_spec, to_float
 from latentry.errors import InputError
 from latentry.metrics.extractors.extractor import Extractor, weights_hash
 from latentry.metrics.probe import probe_for
-from latentry.metrics.similarity import random_features
 from latentry.settings.condition import ConditionSettings
 from latentry.settings.specs import ConditionSpec
 
@@ -33,6 +32,25 @@ def random_convolutions(channels: int) -> Extractor:
     return Extractor(
         "random", weights_hash(network.state_dict()), "none", dimension, features, {"torch": torch.__version__}
     )
+
+
+def random_features(channels: int, seed: int = 0) -> nn.Sequential:
+    """Fixed random convolutions, pictures in [-1, 1], [N, C, H, W], to features [N, 256]; differentiable.
+
+    For sets without labels, where no probe can be trained. The weights depend on the arguments alone.
+    """
+    rng = torch.Generator().manual_seed(seed)
+    layers: list[nn.Module] = []
+    for width in (32, 64, 64):
+        layers += [nn.Conv2d(channels, width, 3, stride=2, padding=1), nn.ReLU()]
+        channels = width
+    network = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(2), nn.Flatten())
+    with torch.no_grad():
+        for layer in layers[::2]:
+            assert isinstance(layer, nn.Conv2d) and layer.bias is not None
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=rng)
+            layer.bias.zero_()
+    return network.eval().requires_grad_(False)
 
 
 def trained_probe(images: ImageSet, rows: np.ndarray) -> Extractor:
