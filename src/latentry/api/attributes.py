@@ -166,33 +166,22 @@ def learn_attributes(
     say("training the probe")
     judge, labeller = train_probes(model, images, fit_rows, spec, n_shown, seed)
     say("learning vectors")
+    columns = labels[:, kept]
     if labeller is None:
-        fit = from_pictures(model, images, fit_rows[:n], labels[:, kept])
-        held = from_pictures(model, images, held_rows[:n_graded], labels[:, kept])
+        fit = from_pictures(model, images, fit_rows[:n], columns)
+        held = from_pictures(model, images, held_rows[:n_graded], columns)
     else:
-        fit = from_samples(model, labeller, range(n))
-        notes.append(f"a {model.config.family} has no encoder: learnt from {n:,} samples, labelled by a second probe")
-        if model.inverse is None:
-            held = from_samples(model, labeller, range(n, n + n_graded))
-            notes.append("graded on samples; after `latentry invert RUN --fit`, on held-out pictures")
-        else:
-            say("inverting held-out pictures")
-            held = from_pictures(model, images, held_rows[:n_graded], labels[:, kept])
-            held = dataclasses.replace(held, z=invert_pictures(model, held.images, held.told).z)
+        fit, held = _from_a_generator(model, images, held_rows[:n_graded], columns, labeller, n, n_graded, notes, say)
         wanted = seen_in_samples(fit, wanted, spec.names, notes)
     source = {"name": images.name, "fingerprint": images.fingerprint, "n": len(fit.z)}
-    learnt = _learn(fit, spec, method)
     grader = _Grader(model, judge, fit, held, doses, spec.kind == "class", seed)
     vectors, grades, controls = [], {}, {}
-    for way, found in learnt.items():
+    for way, found in _learn(fit, spec, method).items():
         for k in wanted:
             say(f"grading {spec.names[k]} by {way}")
-            shape = model.network.latent.shape
-            direction, error = (part.reshape(shape).astype(np.float32) for part in (found[k].direction, found[k].error))
-            vector = Vector(spec.names[k], way, direction, UNIT, error, source)
-            grade, control = grader.grade(direction, k)
+            vector, grade, control = grader.graded_vector(found[k], spec.names[k], way, k, source)
             grades[vector.key], controls[vector.key] = grade, control
-            vectors.append(dataclasses.replace(vector, grade=grade.to_json() | {"control": control}))
+            vectors.append(vector)
     notes += _no_better_than_chance(vectors, grades, controls, method)
     if spec.kind == "class" and spec.size == 2:
         notes.append("with two classes there is no third label that could be seen to flip")
@@ -204,6 +193,39 @@ def learn_attributes(
     return AttributeReport(
         kind, spec.names, tuple(vectors), grades, controls, held, judge.passport(), source, tuple(notes)
     )
+
+
+def _from_a_generator(
+    model: TrainedModel,
+    images: ImageSet,
+    held_rows: np.ndarray,
+    labels: np.ndarray,
+    labeller: Probe,
+    n: int,
+    n_graded: int,
+    notes: list[str],
+    say: Say,
+) -> tuple[Labelled, Labelled]:
+    """What a model without an encoder learns from and is graded on: samples, or held-out pictures once it is inverted.
+
+    Args:
+        model: the model.
+        images: the real pictures.
+        held_rows: those of them that it may be graded on.
+        labels: of all of them, [N, K].
+        labeller: says what samples show.
+        n, n_graded: samples of each.
+        notes: told what was done.
+        say: called with what is being done.
+    """
+    fit = from_samples(model, labeller, range(n))
+    notes.append(f"a {model.config.family} has no encoder: learnt from {n:,} samples, labelled by a second probe")
+    if model.inverse is None:
+        notes.append("graded on samples; after `latentry invert RUN --fit`, on held-out pictures")
+        return fit, from_samples(model, labeller, range(n, n + n_graded))
+    say("inverting held-out pictures")
+    held = from_pictures(model, images, held_rows, labels)
+    return fit, dataclasses.replace(held, z=invert_pictures(model, held.images, held.told).z)
 
 
 def leave_untouched(vectors: Vectors, names: Sequence[str], others: Sequence[str], method: str | None) -> Vectors:
@@ -245,6 +267,16 @@ class _Grader:
         dose = grade.recommended
         control = self._after(self._shuffled(k, float(np.linalg.norm(direction))), dose, k)
         return grade, self._graded([self.null, control], k, (0.0, dose)).success[1]
+
+    def graded_vector(
+        self, found: LatentVector, name: str, way: str, k: int, source: dict[str, Any]
+    ) -> tuple[Vector, EditGrade, float]:
+        """What was found for label k as a vector to keep, its grade, and the success of shuffled labels."""
+        shape = self.fit.z.shape[1:]
+        direction, error = (part.reshape(shape).astype(np.float32) for part in (found.direction, found.error))
+        grade, control = self.grade(direction, k)
+        record = grade.to_json() | {"control": control}
+        return Vector(name, way, direction, UNIT, error, source, record), grade, control
 
     def grade_told(self, told: np.ndarray, k: int) -> EditGrade:
         """The grade of telling a conditional model the opposite, with the latent kept; as dose 1."""
