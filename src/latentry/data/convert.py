@@ -1,6 +1,7 @@
-"""The one place where pictures change between uint8, as disk and metrics see them, and float, as models do.
+"""Where pictures change between uint8, as disk and metrics see them, and float, as models do.
 
-The points of a toy world are float32 on both sides, in the plane's own coordinates.
+Only `export/onnx_model.py`, which imports numpy and onnxruntime alone, has these two lines of its own. The points of a
+toy world are float32 on both sides, in the plane's own coordinates.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from latentry.data.convert import to_float
 from latentry.export.graphs import Graph
 from latentry.models.noise import NoiseSize, seed_noise
 from latentry.models.pictured import PictureModel
@@ -114,8 +115,7 @@ def example_inputs(model: TrainedModel, graph: Graph, n: int) -> dict[str, Tenso
     if graph.output == "x":
         rows["z"] = model.latents(seeds, conditions=told)
     elif "x" in graph.inputs:
-        pictures = model.decode(model.latents(seeds, conditions=told), told)
-        rows["x"] = pictures if model.image.points else pictures.astype(np.float32) / np.float32(127.5) - np.float32(1)
+        rows["x"] = to_float(model.decode(model.latents(seeds, conditions=told), told))
     elif "tokens" in graph.inputs:
         quantiser = cast(VQVAE, model.network).quantiser
         shape = n, *graph.inputs["tokens"].shape

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from latentry._version import __version__
+from latentry.data.convert import to_float, to_stored
 from latentry.errors import InputError
 from latentry.files import json_bytes, pack_tensors, read_json, write_folder
 from latentry.models.build import Model
@@ -154,5 +155,5 @@ def _generated(model: Model, rng: torch.Generator) -> tuple[Tensor, Tensor, Tens
     assert model.own_prior is not None
     told = None if model.conditions is None else model.conditions.draw(_BATCH, rng=rng)
     z = model.own_prior(_BATCH, rng=rng, condition=told)
-    x = ((model.decode(z, told).clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
+    x = to_float(to_stored(model.decode(z, told), model.image))
     return z, x, told
