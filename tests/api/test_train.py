@@ -223,7 +223,7 @@ class OwnCritic(Own):
         ("vae", {"encoder": Own(144, 3)}, r"your encoder makes \[2, 3\] where \[2, 6\] is needed"),
         ("vae", {"encoder": Own(100, 6)}, r"your encoder fails when it is given \[2, 1, 12, 12\]: mat1 and mat2"),
         ("vae", {"decoder": Own(3, 1, 9, 9)}, r"your decoder makes \[2, 1, 9, 9\] where \[2, 1, 12, 12\] is needed"),
-        ("vq-vae", {"encoder": Own(144, 3)}, r"your encoder makes \[2, 3\] of 2 pictures; a vq-vae needs \[2, latent"),
+        ("vq-vae", {"encoder": Own(144, 3)}, r"your encoder makes \[1, 3\] of one picture; a vq-vae needs \[1, latent"),
         ("vae", {"critic": OwnCritic(144)}, "vae has no critic"),
         ("gan", {"encoder": Own(144, 3)}, "gan has no encoder"),
         ("gan", {"critic": Own(144)}, "your critic gives a Tensor; it must give a latentry.models.critic.Judgement"),

@@ -86,10 +86,10 @@ class OwnNetworks:
             InputError: it makes no grid of `latent` channels.
         """
         assert self.encoder is not None
-        made = _tried("encoder", self.encoder, torch.zeros(_N, *image.shape))
-        if not isinstance(made, Tensor) or made.ndim != 4 or made.shape[:2] != (_N, latent):
+        made = _tried("encoder", self.encoder, torch.zeros(1, *image.shape))
+        if not isinstance(made, Tensor) or made.ndim != 4 or made.shape[:2] != (1, latent):
             raise InputError(
-                f"your encoder makes {_shape(made)} of {_N} pictures; a vq-vae needs [{_N}, latent (={latent}), h, w]; "
+                f"your encoder makes {_shape(made)} of one picture; a vq-vae needs [1, latent (={latent}), h, w]; "
                 "end it with a convolution, or set latent"
             )
         return made.shape[2], made.shape[3]
