@@ -11,21 +11,20 @@ N_BYTES = 64 << 20  # more than glibc keeps by itself
 TIMES = 20
 
 
-def new_pages() -> int:
-    """How many the system hands out while as much memory is taken and freed again and again."""
-    torch.ones(N_BYTES, dtype=torch.uint8)
+def new_pages(times: int) -> int:
+    """How many the system hands out while as much memory is taken and freed so often."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(TIMES):
+    for _ in range(times):
         torch.ones(N_BYTES, dtype=torch.uint8)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 
 def test_freed_memory_is_used_again_inside_and_given_back_behind() -> None:
-    all_pages = TIMES * N_BYTES // resource.getpagesize()
+    pages = N_BYTES // resource.getpagesize()
     with freed_memory_kept():
-        new_pages()  # the heap finds room that fits: how soon depends on what lies in it
-        inside = new_pages()
-    behind = new_pages()
+        new_pages(TIMES)  # the heap finds room that fits: how soon depends on what lies in it
+        inside = new_pages(TIMES)
+    behind = new_pages(1)
     if platform.libc_ver()[0] == "glibc":
-        assert inside < all_pages / 10
-        assert behind > all_pages / 2
+        assert inside < TIMES * pages / 10
+        assert behind > pages / 2
