@@ -64,7 +64,10 @@ class Desk:
         run = self._run(asked.run)
         model = run.ready
         picture = read_upload(asked.picture, model.network.image, model.config.data.fit)
-        told = _wish(asked.wish).told(1, model.condition)
+        spec, wish = model.condition, _wish(asked.wish)
+        if spec is not None and spec.kind == "class" and wish.class_name is None:
+            raise InputError("this model is told the class; choose what the photograph shows, and drop it again")
+        told = wish.told(1, spec)
         inside = None
         if asked.search:
             searched = run.tools.search(model, picture, told)
