@@ -63,7 +63,9 @@ def test_time_is_shared_between_starting_ticks_finishing_and_steps():
 
 def test_the_end_of_a_long_run_takes_longer():
     """Samplers are fitted to a quarter of the images, 2,000 to 20,000; a probe is shown as many, in whole epochs."""
-    trial = measured(images=4000, fits_samplers=True, finish_sec=3.0)
+    trial = measured(images=4000, fits_samplers=True, finish_sec=3.0, n_train=50_000)
+    few = dataclasses.replace(trial, n_train=5000)  # there are no more latents than training pictures
+    assert [few.finish_seconds(images) for images in (0, 8_000, 40_000, 10**6)] == [3.0, 3.0, 7.5, 7.5]
     assert [trial.finish_seconds(images) for images in (0, 8_000, 40_000, 10**6)] == [3.0, 3.0, 15.0, 30.0]
     told = measured(finish_sec=3.0, probe_sec=1e-3)  # of 5,000 pictures: 5 s an epoch
     assert [told.finish_seconds(images) for images in (0, 60_000, 10**7)] == [8.0, 18.0, 203.0]

@@ -86,11 +86,10 @@ class Trial:
         from latentry.api.measure import probe_shown
         from latentry.training.finish import n_latents
 
-        seconds = self.finish_sec
+        seconds, n = self.finish_sec, max(1, self.n_train)
         if self.fits_samplers:
-            seconds *= n_latents(images) / n_latents(self.images)
+            seconds *= min(n_latents(images), n) / min(n_latents(self.images), n)
         if self.probe_sec:
-            n = max(1, self.n_train)
             seconds += self.probe_sec * n * max(1, round(probe_shown(images) / n))  # whole epochs
         return seconds
 
