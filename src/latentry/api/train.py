@@ -145,12 +145,15 @@ def resume(
     _check_same(run.read_config(), config)
     if isinstance(data, str | Path):
         config, data = config.with_settings(data=str(data)), None
-    if not config.data.data.startswith(FROM_PYTHON):
+    has_place = not config.data.data.startswith(FROM_PYTHON)
+    if has_place:
         config = config.with_settings(data=in_full(config.data.data))
     with joined(config.training.device) as ranks:
         try:
             images = _opened(config, data, ranks)
         except InputError as error:
+            if not has_place:
+                raise
             raise InputError(f"{error}; where the pictures have moved, name the new place with --data") from error
         return _resume(run, config, images, OwnNetworks(encoder, decoder, critic), observers, ranks)
 

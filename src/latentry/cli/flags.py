@@ -155,22 +155,26 @@ def finite_number(text: str) -> float:
 
 
 def parse_values(flag: str, text: str | None) -> dict[str, float]:
-    """Numbers by name in a list such as `smiling=1,glasses=0`; empty for None.
+    """Numbers by name in a list such as `smiling=1,glasses=0`; empty for None. A name may have commas in it.
 
     Raises:
         InputError: it is no such list.
     """
+    refusal = InputError(f"{flag} (={text!r}) must be names with numbers, such as smiling=1,glasses=0")
     values: dict[str, float] = {}
-    rest = text or ""
-    while rest or (text is not None and not values):
-        match = re.match(r"(.+?)=([^=,]+)(?:,|$)", rest)  # a name may have "," and "=" in it, and ends before a number
-        try:
-            name, value = ("", math.nan) if match is None else (match[1].strip(), float(match[2]))
-        except ValueError:
-            match = None
-        if match is None:
-            raise InputError(f"{flag} (={text!r}) must be names with numbers, such as smiling=1,glasses=0") from None
+    begun = ""  # of a name with a comma in it
+    for part in text.split(",") if text is not None else ():
+        name, equals, number = (begun + part).rpartition("=")
+        if not equals:
+            begun += f"{part},"
+            continue
+        name, begun = name.strip(), ""
         if name in values:
             raise InputError(f"{flag} (={text!r}) has {name} twice; give each name one number")
-        values[name], rest = value, rest[match.end() :]
+        try:
+            values[name] = float(number)
+        except ValueError:
+            raise refusal from None
+    if begun or "" in values:
+        raise refusal
     return values
