@@ -15,8 +15,12 @@ from torch import nn
 import latentry
 import latentry.training.run as run_module
 from latentry.errors import InputError
+from latentry.models.build import build_model
 from latentry.models.critic import Judgement
+from latentry.models.own import OwnNetworks
 from latentry.models.vae import VAEMethod
+from latentry.settings.recipes import find_recipe
+from latentry.settings.specs import ConditionSpec, ImageSpec
 from latentry.training.checkpoint import list_checkpoints, read_state
 from latentry.training.loop import Loop
 from latentry.training.run import Run, open_run
@@ -245,6 +249,14 @@ def test_a_conditional_models_own_networks_are_tried_with_a_condition(tmp_path):
     settings: dict[str, Any] = {"size": "8", "latent": 3, "batch": 20, "images": "100", "augment": "none", "ticks": 1}
     run = latentry.train("cgan", "digits:120", out=tmp_path, flip="no", decoder=decoder, critic=critic, **settings)
     assert latentry.load(run.path, decoder=decoder).sample(2, class_name="7").shape == (2, 1, 8, 8)
+
+
+def test_the_networks_of_a_told_vq_vae_are_tried_without_a_condition_and_left_as_they_were(tmp_path):
+    encoder = nn.Sequential(nn.Conv2d(1, 4, 4, stride=4), nn.BatchNorm2d(4).eval())
+    decoder = nn.ConvTranspose2d(4, 1, 4, stride=4)
+    config = find_recipe("vq-vae").config.with_settings(latent=4, condition="class")
+    build_model(config, ImageSpec(1, 8, 8), ConditionSpec("class", ("a", "b")), OwnNetworks(encoder, decoder))
+    assert [part.training for part in encoder.modules()] == [True, True, False]
 
 
 def test_a_run_stopped_between_ticks_logs_what_one_that_was_not_does(pictures, tmp_path, monkeypatch):

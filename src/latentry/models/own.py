@@ -58,7 +58,9 @@ class OwnNetworks:
             if network is not None and not there:
                 raise InputError(f"{config.recipe} has no {role}; leave yours out, or take another recipe")
         x, z = torch.zeros(_N, *image.shape), torch.zeros(_N, settings.latent)
-        told = () if condition is None else (torch.zeros(_N, condition.size),)
+        told: tuple[Tensor, ...] = ()
+        if condition is not None and not isinstance(settings, VQVAESettings):  # of which the token prior alone is told
+            told = (torch.zeros(_N, condition.size),)
         if self.encoder is not None and isinstance(settings, VQVAESettings):
             z = torch.zeros(_N, settings.latent, *self.grid(image, settings.latent))
         elif self.encoder is not None:
@@ -99,7 +101,7 @@ class OwnNetworks:
 def _tried(role: str, network: nn.Module, *given: Tensor | None) -> Any:
     """What a network makes of what it will be given; it is left as it was."""
     place = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
-    training = network.training
+    modes = [(part, part.training) for part in network.modules()]
     try:
         with torch.random.fork_rng(devices=[]):
             return network.eval()(*(None if part is None else part.to(place) for part in given))
@@ -108,7 +110,8 @@ def _tried(role: str, network: nn.Module, *given: Tensor | None) -> Any:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(f"your {role} fails when it is given {shapes}: {reason}") from error
     finally:
-        network.train(training)
+        for part, training in modes:
+            part.training = training
 
 
 def _expect(what: str, made: Any, shape: tuple[int, ...]) -> None:

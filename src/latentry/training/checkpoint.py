@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import shutil
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def prune(folder: Path, keep: int) -> None:
     best = best_checkpoint(folder)
     for path in checkpoints[:-keep]:
         if path != best:
-            path.rename(folder / f".{path.name}")  # at once, for those who read meanwhile
+            path.rename(folder / f".{path.name}.{uuid.uuid4().hex[:8]}")  # at once, for those who read meanwhile
     for left_behind in folder.glob(".*"):
         shutil.rmtree(left_behind, ignore_errors=True)
 
