@@ -149,8 +149,9 @@ def _take_place(folder: Path, final: Path, earlier: Path) -> None:
             folder.rename(final)
             return
         except OSError:
-            if earlier.exists() and not final.exists():
-                earlier.rename(final)
+            with contextlib.suppress(OSError):  # there was none, or another process has put its own there
+                if not final.exists():
+                    earlier.rename(final)
             shutil.rmtree(earlier, ignore_errors=True)
             if not attempts_left:
                 raise
