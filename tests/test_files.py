@@ -34,6 +34,24 @@ def test_an_earlier_folder_is_back_where_its_place_cannot_be_taken(
     assert (tmp_path / "model" / "a").read_bytes() == b"1"
 
 
+def test_an_earlier_folder_that_cannot_be_put_back_is_kept_beside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_folder(tmp_path / "model", {"a": b"1"})
+    rename = Path.rename
+
+    def from_there_alone(self: Path, target: Path) -> Path:
+        if self.name != "model":
+            raise OSError(errno.EACCES, "Permission denied")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", from_there_alone)
+    with pytest.raises(InputError, match="Permission denied"):
+        write_folder(tmp_path / "model", {"a": b"2"})
+    [kept] = tmp_path.iterdir()
+    assert (kept / "a").read_bytes() == b"1"
+
+
 def test_writers_of_one_folder_do_not_fail_and_leave_nothing_else(tmp_path: Path) -> None:
     def write(number: int) -> None:
         write_folder(tmp_path / "model", {"a": b"%d" % number, "b": b"%d" % number})

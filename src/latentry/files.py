@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -133,14 +134,14 @@ def write_folder(final: Path, files: dict[str, bytes]) -> None:
         raise InputError(f"cannot write {final}: {error.strerror}; free space or write elsewhere") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(earlier, ignore_errors=True)
+    shutil.rmtree(earlier, ignore_errors=True)
 
 
 def _take_place(folder: Path, final: Path, earlier: Path) -> None:
     """Give a folder its final name, and what had that the name `earlier`; what another process puts there is replaced.
 
     Raises:
-        OSError: it cannot be done; what was there is there again.
+        OSError: it cannot be done; what was there is there again, or is kept as `earlier` where that fails too.
     """
     for attempts_left in reversed(range(_ATTEMPTS)):
         try:
@@ -149,10 +150,14 @@ def _take_place(folder: Path, final: Path, earlier: Path) -> None:
             folder.rename(final)
             return
         except OSError:
-            with contextlib.suppress(OSError):  # there was none, or another process has put its own there
-                if not final.exists():
-                    earlier.rename(final)
-            shutil.rmtree(earlier, ignore_errors=True)
+            try:
+                earlier.rename(final)
+            except FileNotFoundError:
+                pass  # there was none
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise  # it is all that is left, and stays beside
+                shutil.rmtree(earlier, ignore_errors=True)  # another process has put its own there
             if not attempts_left:
                 raise
 

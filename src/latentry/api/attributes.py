@@ -161,8 +161,11 @@ def learn_attributes(
     kept = usable_labels(labels[fit_rows], names, kind, notes, images.name)
     spec = ConditionSpec(kind, tuple(names[k] for k in kept))
     wanted = wanted_labels(spec.names, only)
-    if min(n, len(fit_rows) if model.network.encode else n) < len(kept) + 2:
-        raise InputError(f"n (={n}) latents are too few for {len(kept)} labels; learn from {len(kept) + 2} at least")
+    n_fit = n if model.network.encode is None else min(n, len(fit_rows))
+    if n_fit < len(kept) + 2:
+        raise InputError(
+            f"n (={n_fit}) latents are too few for {len(kept)} labels; learn from {len(kept) + 2} at least"
+        )
     say("training the probe")
     judge, labeller = train_probes(model, images, fit_rows, spec, n_shown, seed)
     say("learning vectors")

@@ -85,8 +85,8 @@ def reproduce(
         pictures = published.measure.to_learn_from(Path(data), Path(out))
         result = train(recipe, pictures, out=out, observers=observers, **settings)
     else:
-        finished = (open_run(Path(run)).path / "model" / "model.safetensors").is_file()
-        result = TrainingResult(open_run(Path(run)), True, None) if finished else resume(run, observers=observers)
+        begun = open_run(Path(run))
+        result = TrainingResult(begun, True, None) if begun.ended else resume(run, observers=observers)
     if not result.finished:
         raise InputError(f"stopped and saved; go on with `latentry reproduce {name} --data {data} --run {result.path}`")
     return _judge(name, published, result, load(result.path, device=device), Path(data))

@@ -17,7 +17,6 @@ from latentry.data.sources import in_full
 from latentry.errors import InputError
 from latentry.files import read_json, write_json
 from latentry.models.build import build_model
-from latentry.models.folder import WEIGHTS
 from latentry.models.own import OwnNetworks
 from latentry.models.trained import TrainedModel
 from latentry.ranks import Ranks
@@ -206,7 +205,7 @@ def _run_loop(loop: Loop, images: ImageSet, own: OwnNetworks) -> TrainingResult:
 
 def _has_ended(run: Run) -> bool:
     """Whether a run has all that its end leaves behind; the page comes last."""
-    return run.ended and (run.model / WEIGHTS).is_file() and (run.path / PAGE).is_file()
+    return run.ended and (run.path / PAGE).is_file()
 
 
 def _finish(loop: Loop, images: ImageSet, own: OwnNetworks) -> None:

@@ -146,14 +146,15 @@ def _latents(
 def _doses(edits: tuple[str, ...]) -> dict[str, float]:
     """Doses by name from `smiling=+1.5 glasses`."""
     doses: dict[str, float] = {}
-    for number, edit in enumerate(edits):
+    for edit in edits:
         name, equals, text = edit.rpartition("=")
+        name = name if equals else text
+        if name in doses:
+            raise InputError(f"edit {edit!r}: its name is there twice; give each name one dose")
         try:
-            doses[name if equals else text] = finite_number(text) if equals else 1.0
+            doses[name] = finite_number(text) if equals else 1.0
         except ValueError:
             raise InputError(f"edit {edit!r} must be a name with a dose, such as smiling=+1.5") from None
-        if len(doses) <= number:
-            raise InputError(f"edit {edit!r}: its name is there twice; give each name one dose")
     return doses
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -142,8 +141,8 @@ def labels_from_columns(
             classes[name] = integer_classes(int(text) for text in column)
         elif all(text.lower() in _YES_NO for text in column):
             attributes[name] = [_YES_NO[text.lower()] for text in column]
-        elif all(_is_number(text) for text in column):
-            numbers[name] = [float(text) for text in column]
+        elif (values := _as_floats(column)) is not None:
+            numbers[name] = values
         else:
             if name.lower() not in CLASS_COLUMNS:
                 _refuse_spoilt_numbers(column, name, where)
@@ -180,12 +179,13 @@ def _is_integer(text: str) -> bool:
     return text.removeprefix("-").isdecimal()
 
 
-def _is_number(text: str) -> bool:
-    """Whether it spells a finite number."""
+def _as_floats(column: Sequence[str]) -> list[float] | None:
+    """The column as finite numbers, or `None` where one is not."""
     try:
-        return math.isfinite(float(text))
+        values = [float(text) for text in column]
     except ValueError:
-        return False
+        return None
+    return values if all(np.isfinite(values)) else None
 
 
 def _refuse_spoilt_numbers(column: Sequence[str], name: str, where: str) -> None:
@@ -194,11 +194,12 @@ def _refuse_spoilt_numbers(column: Sequence[str], name: str, where: str) -> None
     Raises:
         InputError: most cells are numbers, with fractions or of more values than a few classes have.
     """
-    numbers = [text for text in column if _is_number(text)]
+    spelt = [_as_floats([text]) is not None for text in column]
+    numbers = [text for text, number in zip(column, spelt, strict=True) if number]
     as_classes = all(_is_integer(text) for text in numbers) and len(set(numbers)) <= _MOST_NUMBERED
     if 2 * len(numbers) <= len(column) or as_classes:
         return
-    row = next(row for row, text in enumerate(column) if not _is_number(text))
+    row = spelt.index(False)
     raise InputError(
         f"{where}: column {name} holds numbers in {len(numbers):,} of {len(column):,} rows and {column[row]!r} in row "
         f"{row + 1}; give every picture a number, or call the column {CLASS_COLUMNS[0]} if these are names of classes"
